@@ -1,0 +1,237 @@
+//! The plan of one operation: every step, in the order in which it will run, with everything decided. The executor
+//! only does what stands here.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::hook::{DeletePolicy, Hook, OutputLogPolicy};
+use crate::permissions::Permissions;
+use crate::plugin::PluginInfo;
+use crate::source::Origin;
+use crate::wasm_hook::{Credential, Limits};
+use crate::{Diagnostic, HookEvent, Object, ObjectRef};
+
+/// What the user asked for. Each operation is a row of phases in [`Operation::phases`]; the rest of planning does
+/// not know which one it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `boathook install`.
+    Install,
+    /// `boathook run EVENT`: the hooks of one event, nothing recorded.
+    Run(HookEvent),
+}
+
+impl Operation {
+    /// The phases of the operation, in order.
+    pub fn phases(self) -> Vec<StepPhase> {
+        match self {
+            Self::Install => vec![
+                StepPhase::Hooks(HookEvent::PreInstall),
+                StepPhase::Apply,
+                StepPhase::Hooks(HookEvent::PostInstall),
+            ],
+            Self::Run(event) => vec![StepPhase::Hooks(event)],
+        }
+    }
+
+    /// The command's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Run(_) => "run",
+        }
+    }
+}
+
+/// A part of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepPhase {
+    /// The hooks of one event.
+    Hooks(HookEvent),
+    /// The ordinary objects.
+    Apply,
+}
+
+impl fmt::Display for StepPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hooks(event) => event.fmt(f),
+            Self::Apply => f.write_str("apply"),
+        }
+    }
+}
+
+/// Which release, and which of its revisions the operation makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReleaseRef {
+    /// The release.
+    pub name: String,
+    /// The namespace it lives in.
+    pub namespace: String,
+    /// Counts from 1.
+    pub revision: u32,
+}
+
+/// What the release's chart says of itself; for plain manifests the name is the source's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartInfo {
+    /// `name` of Chart.yaml.
+    pub name: String,
+    /// `version` of Chart.yaml.
+    pub version: String,
+    /// `appVersion` of Chart.yaml.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub app_version: Option<String>,
+}
+
+/// Everything one operation will do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the user asked for.
+    pub operation: Operation,
+    /// For which release.
+    pub release: ReleaseRef,
+    /// Its chart.
+    pub chart: ChartInfo,
+    /// In the order in which they run.
+    pub steps: Vec<Step>,
+    /// What is to be said of the input; a plan with an error among them is never executed.
+    pub diagnostics: Vec<Diagnostic>,
+    /// All hooks of the release, of every event, in the order Helm stores them.
+    pub hooks: Vec<Hook>,
+    /// The ordinary documents as Helm stores them (`---`, `# Source: path`, text).
+    pub manifest: String,
+}
+
+/// The identity of a step: its phase and its place in it, from 1: `pre-install/1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StepId(pub String);
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its identity in plan, run events and report.
+    pub id: StepId,
+    /// The phase it belongs to.
+    pub phase: StepPhase,
+    /// What to do.
+    pub action: StepAction,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum StepAction {
+    /// Run one hook once.
+    Hook(Box<HookStep>),
+    /// Apply one ordinary object.
+    Resource(Box<ResourceStep>),
+}
+
+/// One hook at one event, with its policies and waits decided.
+#[derive(Clone, Debug)]
+pub struct HookStep {
+    /// The event at which it runs.
+    pub event: HookEvent,
+    /// `apiVersion` as Helm reads it.
+    pub api_version: String,
+    /// `kind` as Helm reads it.
+    pub kind: String,
+    /// `metadata.name`; may be empty.
+    pub name: String,
+    /// The manifest's namespace, else the release's.
+    pub namespace: String,
+    /// All events of the hook, as written.
+    pub events: Vec<HookEvent>,
+    /// Its weight.
+    pub weight: i64,
+    /// Helm's default filled in.
+    pub delete_policies: Vec<DeletePolicy>,
+    /// As written.
+    pub output_log_policies: Vec<OutputLogPolicy>,
+    /// Where it stands.
+    pub origin: Origin,
+    /// What runs.
+    pub run: HookRun,
+    /// Wall clock: of one attempt for a plugin; of each wait for a resource.
+    pub timeout: Duration,
+}
+
+impl HookStep {
+    /// Whether a policy is in the list.
+    pub fn has_policy(&self, policy: &DeletePolicy) -> bool {
+        self.delete_policies.contains(policy)
+    }
+
+    /// `WasmHook/ensure-config`, as plans, reports and flags name a hook.
+    pub fn slug(&self) -> String {
+        format!("{}/{}", self.kind, self.name)
+    }
+}
+
+/// What runs when a hook fires.
+#[derive(Clone, Debug)]
+pub enum HookRun {
+    /// A plugin, under a grant.
+    Plugin(Box<PluginRun>),
+    /// Objects, created together and then waited for.
+    Resource {
+        /// The objects, with the release's namespace filled in where the manifest names none.
+        objects: Vec<Object>,
+        /// What "done" means.
+        wait: HookWait,
+    },
+}
+
+/// When a resource hook is done: Helm looks at Jobs and Pods only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookWait {
+    /// Condition Complete or Failed.
+    Job,
+    /// Phase Succeeded or Failed.
+    Pod,
+    /// Once it is created.
+    None,
+}
+
+/// A plugin with its grant and settings, checked against its declaration and schema.
+#[derive(Clone, Debug)]
+pub struct PluginRun {
+    /// The plugin that was found.
+    pub plugin: PluginInfo,
+    /// Its settings.
+    pub config: Map<String, Value>,
+    /// Its rights.
+    pub permissions: Permissions,
+    /// Values that the host fills in.
+    pub credentials: Vec<Credential>,
+    /// Extra attempts after retryable failures.
+    pub backoff_limit: u32,
+    /// Caps of one run.
+    pub limits: Limits,
+}
+
+/// One ordinary object to apply.
+#[derive(Clone, Debug)]
+pub struct ResourceStep {
+    /// The object, with the release's namespace filled in where the manifest names none (whether its kind has
+    /// namespaces is known to the cluster only).
+    pub object: Object,
+    /// What names it.
+    pub reference: ObjectRef,
+    /// Where it stands.
+    pub origin: Origin,
+}
