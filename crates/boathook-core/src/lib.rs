@@ -17,6 +17,7 @@ pub mod object;
 pub mod permissions;
 pub mod plan;
 pub mod plugin;
+pub mod release;
 pub mod report;
 pub mod run_event;
 pub mod source;

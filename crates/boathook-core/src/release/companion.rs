@@ -1,0 +1,163 @@
+//! Our own record beside Helm's: the hooks that a plain Helm could not apply (kind `WasmHook`), and what the
+//! operation did. It lives in a Secret that Helm's Secret owns, so that it goes when Helm purges the revision; a plain
+//! Helm neither reads nor changes it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::codec::{DecodeError, Stamp, pack, secret, unpack};
+use super::{HookEntry, Record};
+use crate::Object;
+use crate::plan::StepId;
+use crate::run_event::{HookResult, Outcome, RunError};
+
+/// The type of our Secrets.
+pub const SECRET_TYPE: &str = "boathook.dev/release.v1";
+/// The label value by which they are found.
+pub const OWNER: &str = "boathook";
+
+/// What is kept of one revision besides Helm's record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompanionRecord {
+    /// The release.
+    pub name: String,
+    /// Where it lives.
+    pub namespace: String,
+    /// The revision.
+    pub version: u32,
+    /// The operation that made it.
+    pub operation: String,
+    /// Hooks that are not in Helm's record.
+    pub hooks: Vec<CompanionHook>,
+    /// How each hook that ran ended, in the order in which they ended.
+    pub results: Vec<StepResult>,
+    /// How the operation ended; absent while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// What stopped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// Fields of later versions.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A hook kept out of Helm's record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CompanionHook {
+    /// Its place among all hooks of the release, from 0.
+    pub position: usize,
+    /// As Helm would have stored it.
+    #[serde(flatten)]
+    pub entry: HookEntry,
+}
+
+/// How one hook ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// The step.
+    pub step: StepId,
+    /// How.
+    pub result: HookResult,
+}
+
+impl CompanionRecord {
+    /// Helm's hooks and ours together, in the order in which the release has them.
+    pub fn merged_hooks<'a>(&'a self, record: &'a Record) -> Vec<&'a HookEntry> {
+        let mut all: Vec<&HookEntry> = record.hooks.iter().collect();
+        for hook in &self.hooks {
+            all.insert(hook.position.min(all.len()), &hook.entry);
+        }
+        all
+    }
+}
+
+/// `boathook.release.v1.NAME.vN`.
+pub fn secret_name(release: &str, revision: u32) -> String {
+    format!("boathook.release.v1.{release}.v{revision}")
+}
+
+/// The Secret of our record, owned by Helm's Secret with this UID.
+pub fn encode(companion: &CompanionRecord, helm_uid: &str, stamp: Stamp) -> Object {
+    let mut labels = Map::from_iter([
+        ("name".to_owned(), json!(companion.name)),
+        ("owner".to_owned(), json!(OWNER)),
+        ("version".to_owned(), json!(companion.version.to_string())),
+    ]);
+    labels.extend([stamp.label()]);
+    let mut object = secret(
+        &secret_name(&companion.name, companion.version),
+        &companion.namespace,
+        SECRET_TYPE,
+        labels.into(),
+        &pack(companion),
+    );
+    let owner = json!([{
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "name": super::codec::secret_name(&companion.name, companion.version),
+        "uid": helm_uid,
+    }]);
+    object.metadata_mut().insert("ownerReferences".to_owned(), owner);
+    object
+}
+
+/// The record in one of our Secrets; `None` if the Secret belongs to another Helm Secret than the one with this UID
+/// (a release of the same name that is gone).
+///
+/// # Errors
+/// [`DecodeError`]; none of them shows the content.
+pub fn decode(secret: &Object, helm_uid: &str) -> Result<Option<CompanionRecord>, DecodeError> {
+    let owners = secret.get(&["metadata", "ownerReferences"]).and_then(Value::as_array);
+    let owned =
+        owners.into_iter().flatten().any(|owner| owner.get("uid").and_then(Value::as_str) == Some(helm_uid));
+    if owned { unpack(secret).map(Some) } else { Ok(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn companion() -> CompanionRecord {
+        let entry = |name: &str| HookEntry { name: name.to_owned(), ..HookEntry::default() };
+        CompanionRecord {
+            name: "web".to_owned(),
+            namespace: "prod".to_owned(),
+            version: 2,
+            operation: "op".to_owned(),
+            hooks: vec![
+                CompanionHook { position: 0, entry: entry("w0") },
+                CompanionHook { position: 2, entry: entry("w2") },
+            ],
+            ..CompanionRecord::default()
+        }
+    }
+
+    #[test]
+    fn it_goes_with_the_helm_secret_it_was_made_for() {
+        let secret = encode(&companion(), "u1", Stamp::Created(Timestamp::UNIX_EPOCH));
+        assert_eq!(secret.name(), "boathook.release.v1.web.v2");
+        assert_eq!(secret.str(&["type"]), Some("boathook.dev/release.v1"));
+        assert_eq!(
+            secret.get(&["metadata", "ownerReferences"]),
+            Some(
+                &json!([{"apiVersion": "v1", "kind": "Secret", "name": "sh.helm.release.v1.web.v2", "uid": "u1"}])
+            )
+        );
+        assert_eq!(decode(&secret, "u1").unwrap(), Some(companion()));
+        assert_eq!(decode(&secret, "u2").unwrap(), None);
+    }
+
+    #[test]
+    fn hooks_come_back_in_the_order_of_the_release() {
+        let helm = |name: &str| HookEntry { name: name.to_owned(), ..HookEntry::default() };
+        let record = Record { hooks: vec![helm("h1"), helm("h3")], ..Record::default() };
+        let companion = companion();
+        let names: Vec<&str> =
+            companion.merged_hooks(&record).iter().map(|hook| hook.name.as_str()).collect();
+        assert_eq!(names, ["w0", "h1", "w2", "h3"]);
+    }
+}
