@@ -1,5 +1,6 @@
 //! A hook: one document with Helm's hook annotations, typed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -178,4 +179,15 @@ pub struct Hook {
     pub objects: Vec<Object>,
     /// What happens when an event fires.
     pub action: Action,
+    /// Where the fields of a plugin hook's spec stand in the file, by name (`plugin`, `config`, …), as (line, column);
+    /// the empty name is the spec itself.
+    pub spec_places: BTreeMap<String, (usize, usize)>,
+}
+
+impl Hook {
+    /// Where a field of the spec stands, else the spec, else the document.
+    pub fn spec_place(&self, field: &str) -> (usize, usize) {
+        let place = self.spec_places.get(field).or_else(|| self.spec_places.get(""));
+        place.copied().unwrap_or((self.origin.line, 1))
+    }
 }

@@ -14,6 +14,9 @@ use crate::source::Origin;
 use crate::wasm_hook::{Credential, Limits};
 use crate::{Diagnostic, HookEvent, Object, ObjectRef};
 
+/// [`Diagnostic::code`] of a plugin's need that the hook does not grant: the only error with an exit code of its own.
+pub const NOT_GRANTED: &str = "permission-not-granted";
+
 /// What the user asked for. Each operation is a row of phases in [`Operation::phases`]; the rest of planning does
 /// not know which one it serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,14 @@ impl Operation {
             ],
             Self::Run(event) => vec![StepPhase::Hooks(event)],
         }
+    }
+
+    /// The events whose hooks the operation runs.
+    pub fn events(self) -> impl Iterator<Item = HookEvent> {
+        self.phases().into_iter().filter_map(|phase| match phase {
+            StepPhase::Hooks(event) => Some(event),
+            StepPhase::Apply => None,
+        })
     }
 
     /// The command's word.
@@ -198,6 +209,7 @@ pub enum HookRun {
 /// When a resource hook is done: Helm looks at Jobs and Pods only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HookWait {
     /// Condition Complete or Failed.
     Job,

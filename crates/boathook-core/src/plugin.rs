@@ -105,6 +105,9 @@ pub struct DeclaredCapability {
     /// Why, for the user who grants it.
     #[serde(default)]
     pub why: String,
+    /// The RBAC verbs or HTTP methods that it may need: they stand in the lines that a hook without a grant is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
 }
 
 /// A plugin that was found, read and checked, but not run.

@@ -14,6 +14,7 @@ pub struct Source {
 
 /// A place in a source: lines and columns count from 1, documents from 0 within their file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Origin {
     /// [`Source::path`].
     pub path: String,
