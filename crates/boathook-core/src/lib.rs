@@ -10,6 +10,7 @@
 //! it. Nothing in this crate does IO, reads a clock or the environment, or spawns a task other than the parser's
 //! own thread.
 
+pub mod authorize;
 pub mod diagnostic;
 pub mod hook;
 pub mod names;
