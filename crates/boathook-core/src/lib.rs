@@ -11,10 +11,14 @@
 //! own thread.
 
 pub mod authorize;
+pub mod check;
 pub mod diagnostic;
+pub mod dialect;
 pub mod hook;
+pub mod manifest;
 pub mod names;
 pub mod object;
+pub mod order;
 pub mod permissions;
 pub mod plan;
 pub mod plugin;

@@ -1,0 +1,8 @@
+//! What documents mean: which are hooks, which are ordinary resources, and which are dropped. One file per dialect
+//! (a tool's annotations); Helm's is the only one so far.
+
+pub mod helm;
+mod similar;
+mod wasm;
+
+pub use helm::{Read, read};
