@@ -17,6 +17,8 @@ mod kubernetes;
 mod never;
 mod rule;
 mod selector;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

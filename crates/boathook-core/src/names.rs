@@ -55,9 +55,9 @@ name_type!(
 );
 name_type!(
     /// A name of any kind of object. Kinds differ (RBAC names hold `:`), so this is the widest rule that is still one
-    /// path segment; the API server applies the kind's own.
+    /// path segment; the API server applies the kind's own. `*` alone would mean any name in a rule.
     Name,
-    "object name (one path segment of at most 253 visible ASCII characters, no '/', '%', '?', '#' or '\\')",
+    "object name (one path segment of at most 253 visible ASCII characters, no '/', '%', '?', '#' or '\\', not '*')",
     is_path_segment
 );
 name_type!(
@@ -89,6 +89,7 @@ fn is_path_segment(value: &str) -> bool {
         && value.len() <= 253
         && value != "."
         && value != ".."
+        && value != "*"
         && value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'%' | b'?' | b'#' | b'\\'))
 }
 

@@ -149,6 +149,7 @@ fn field_requirement(text: &str) -> Option<(String, bool, String)> {
             (path, true, value)
         }
     };
+    let (path, value) = (path.trim(), value.trim());
     let word = |text: &str, more: &[u8]| {
         text.len() <= 253 && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
     };
