@@ -1,6 +1,10 @@
 //! The plan of one operation: every step, in the order in which it will run, with everything decided. The executor
 //! only does what stands here.
 
+mod build;
+mod document;
+mod suggest;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +17,11 @@ use crate::plugin::PluginInfo;
 use crate::source::Origin;
 use crate::wasm_hook::{Credential, Limits};
 use crate::{Diagnostic, HookEvent, Object, ObjectRef};
+
+pub use build::{
+    HookOrder, PlanInput, PlanOptions, UnusablePlugin, build, config_violations, plugins_needed,
+};
+pub use document::PlanDocument;
 
 /// [`Diagnostic::code`] of a plugin's need that the hook does not grant: the only error with an exit code of its own.
 pub const NOT_GRANTED: &str = "permission-not-granted";
