@@ -1,0 +1,137 @@
+//! Keeps the values of credentials out of everything that leaves a run: log lines, progress, outputs, messages. It
+//! looks for the value as it is and as URLs, JSON and base64 write it; it cannot know what else a guest that may read a
+//! value (`reveal`) does to it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use boathook_engine::plugin_host::CredentialValue;
+use serde_json::Value;
+
+/// Values shorter than this are not looked for: taking every `a` out of a log hides the log and tells the value.
+const SHORTEST: usize = 4;
+
+/// What to look for, and what to write instead.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scrubber {
+    /// Longest first, so that a value which contains another goes as a whole.
+    patterns: Vec<(String, String)>,
+}
+
+impl Scrubber {
+    pub(crate) fn new(credentials: &BTreeMap<String, CredentialValue>) -> Self {
+        let mut patterns = Vec::new();
+        for (name, credential) in credentials {
+            let replacement = format!("[credential {name}]");
+            // A `user:password` is two values on the wire.
+            let password = credential.value.split_once(':').map(|(_, password)| password);
+            for value in [Some(credential.value.trim()), password].into_iter().flatten() {
+                let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+                let escaped = Value::from(value).to_string();
+                let base64 = base64::engine::general_purpose::STANDARD.encode(value);
+                for form in [value, &encoded, escaped.trim_matches('"'), &base64] {
+                    if form.len() >= SHORTEST && !patterns.iter().any(|(known, _)| known == form) {
+                        patterns.push((form.to_owned(), replacement.clone()));
+                    }
+                }
+            }
+        }
+        patterns.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        Self { patterns }
+    }
+
+    /// The text without the values.
+    pub(crate) fn text(&self, text: String) -> String {
+        self.patterns.iter().fold(text, |text, (value, replacement)| {
+            if text.contains(value) { text.replace(value, replacement) } else { text }
+        })
+    }
+
+    /// Bytes without the values.
+    pub(crate) fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.patterns.iter().fold(bytes, |bytes, (value, replacement)| {
+            let mut rest = bytes.as_slice();
+            let mut clean = Vec::new();
+            while let Some(at) = find(rest, value.as_bytes()) {
+                clean.extend_from_slice(&rest[..at]);
+                clean.extend_from_slice(replacement.as_bytes());
+                rest = &rest[at + value.len()..];
+            }
+            if clean.is_empty() {
+                return bytes;
+            }
+            clean.extend_from_slice(rest);
+            clean
+        })
+    }
+
+    /// The value with every string in it, keys included, scrubbed.
+    pub(crate) fn value(&self, value: Value) -> Value {
+        if self.patterns.is_empty() {
+            return value;
+        }
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.value(item)).collect()),
+            Value::Object(map) => {
+                Value::Object(map.into_iter().map(|(key, value)| (self.text(key), self.value(value))).collect())
+            }
+            other => other,
+        }
+    }
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scrubber(values: &[(&str, &str)]) -> Scrubber {
+        let credentials = values
+            .iter()
+            .map(|(name, value)| {
+                ((*name).to_owned(), CredentialValue { value: (*value).to_owned(), reveal: false })
+            })
+            .collect();
+        Scrubber::new(&credentials)
+    }
+
+    #[test]
+    fn a_value_goes_in_each_of_its_forms() {
+        let scrubber = scrubber(&[("hook", "https://h.example/T0/B\"x")]);
+        for text in ["to https://h.example/T0/B\"x now", "to https%3A%2F%2Fh.example%2FT0%2FB%22x now", "to https://h.example/T0/B\\\"x now"] {
+            assert_eq!(scrubber.text(text.to_owned()), "to [credential hook] now");
+        }
+    }
+
+    #[test]
+    fn the_longer_value_goes_first_and_short_ones_stay() {
+        let scrubber = scrubber(&[("a", "secret"), ("b", "secret-two"), ("c", "abc")]);
+        assert_eq!(scrubber.text("secret-two secret abc".to_owned()), "[credential b] [credential a] abc");
+    }
+
+    #[test]
+    fn a_password_goes_also_without_its_user() {
+        assert_eq!(scrubber(&[("db", "bob:hunter22")]).text("pw hunter22".to_owned()), "pw [credential db]");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_scrubbed_too() {
+        let bytes = scrubber(&[("t", "tokentoken")]).bytes(b"\xfftokentoken\0tokentoken".to_vec());
+        assert_eq!(bytes, b"\xff[credential t]\0[credential t]");
+    }
+
+    #[test]
+    fn json_is_scrubbed_at_any_depth() {
+        let scrubber = scrubber(&[("t", "tokentoken")]);
+        assert_eq!(
+            scrubber.value(json!({"a": ["x tokentoken"], "tokentoken": {"n": 1}})),
+            json!({"a": ["x [credential t]"], "[credential t]": {"n": 1}})
+        );
+    }
+}
