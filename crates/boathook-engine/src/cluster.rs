@@ -45,8 +45,12 @@ pub trait Cluster: Send + Sync {
     ///
     /// # Errors
     /// [`ClusterErrorKind::Conflict`] for fields of other managers or a stale resourceVersion, and other refusals.
-    async fn patch(&self, target: &Target, patch: &Patch, options: &WriteOptions)
-    -> Result<Object, ClusterError>;
+    async fn patch(
+        &self,
+        target: &Target,
+        patch: &Patch,
+        options: &WriteOptions,
+    ) -> Result<Object, ClusterError>;
 
     /// Deletes an object with background propagation. Returns once the API took it: the object may still be there.
     ///

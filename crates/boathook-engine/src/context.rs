@@ -1,0 +1,60 @@
+//! What an operation needs besides its plan. The caller decides all of it; there is no default.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Cluster;
+use crate::plugin_host::PluginHost;
+
+/// Looks up a variable of the environment, for credentials.
+pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+/// Tells the time.
+pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
+/// Gives a number from 0 up to 1 that is different each time; see [`crate::retry::seeded`].
+pub type Jitter = dyn Fn() -> f64 + Send + Sync;
+
+/// The world around one operation.
+#[derive(Clone)]
+pub struct Context {
+    /// Where objects and records live.
+    pub cluster: Arc<dyn Cluster>,
+    /// What runs plugins.
+    pub plugins: Arc<dyn PluginHost>,
+    /// Ends the operation: no new step, waits are dropped, the record says so.
+    pub cancel: CancellationToken,
+    /// For `credentials[].env`.
+    pub environment: Arc<Environment>,
+    /// For events and records.
+    pub clock: Arc<Clock>,
+    /// For the waits between attempts.
+    pub jitter: Arc<Jitter>,
+    /// What the user chose.
+    pub options: Options,
+}
+
+/// What the user chose for one operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Unique for this operation, at most 63 of `a-z`, `0-9` and `-`: it stands in a label of hook objects.
+    pub operation_id: String,
+    /// Create the release's namespace if it is not there.
+    pub create_namespace: bool,
+    /// Take over ordinary objects of other owners, and replace hook objects of others.
+    pub take_ownership: bool,
+    /// Every write is checked by the API and not kept; nothing is deleted, waited for or recorded.
+    pub dry_run: bool,
+    /// The description of the release, once it is deployed; absent: Helm's.
+    pub description: Option<String>,
+    /// The user's labels on the release record.
+    pub labels: BTreeMap<String, String>,
+    /// `chart` of the record as Helm's renderer gives it; absent: name and version of the plan's chart.
+    pub chart: Option<Value>,
+    /// The user's values.
+    pub config: Map<String, Value>,
+    /// The rendered notes.
+    pub notes: Option<String>,
+}

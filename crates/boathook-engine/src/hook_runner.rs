@@ -1,0 +1,238 @@
+//! The hooks of one event, strictly one after another, and what is cleaned up after them: the runner of Helm, step
+//! for step, but for the deviations in docs/differences-from-helm.md. How a single hook runs is in `resource_hook`
+//! and `plugin_hook`.
+
+use std::collections::BTreeMap;
+
+use boathook_core::Diagnostic;
+use boathook_core::hook::DeletePolicy;
+use boathook_core::names::Target;
+use boathook_core::plan::{HookRun, HookStep, Step, StepAction, StepId};
+use boathook_core::run_event::{Calls, Happening, HookResult, Phase, RunError};
+use boathook_core::{HookEvent, Severity};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::run::{Run, Stop, elapsed};
+use crate::{deletion, plugin_hook, resource_hook};
+
+/// A kind that no policy ever deletes: with the definition every object of the kind would go.
+pub(crate) const CRD: &str = "CustomResourceDefinition";
+
+/// How one hook ended, in the cases that Helm tells apart.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It did what it should.
+    Succeeded,
+    /// It ran and failed: policies apply, to it and to the hooks before it.
+    Failed(RunError),
+    /// Its object could not be created: recorded as failed, but no policy applies, not even to the hooks before it.
+    NotCreated(RunError),
+    /// It did not get as far as being recorded: its old object could not be deleted, or it could not be built.
+    NotStarted(RunError),
+    /// The operation was cancelled. Its object, if any, is left.
+    Interrupted,
+}
+
+/// What is known of a hook that ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How.
+    pub(crate) end: End,
+    /// Objects that its policies may delete.
+    pub(crate) created: Vec<Created>,
+    /// For the report.
+    pub(crate) facts: Facts,
+}
+
+impl Ended {
+    /// A hook that left nothing behind.
+    pub(crate) fn without_objects(end: End) -> Self {
+        Self { end, created: Vec::new(), facts: Facts::default() }
+    }
+}
+
+/// An object that a hook created (or, without `before-hook-creation`, changed).
+#[derive(Clone, Debug)]
+pub(crate) struct Created {
+    /// Its place.
+    pub(crate) target: Target,
+    /// This very object.
+    pub(crate) uid: Option<String>,
+}
+
+/// What a hook says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) attempts: u32,
+    pub(crate) message: String,
+    pub(crate) changed: Option<bool>,
+    pub(crate) simulated: bool,
+    pub(crate) calls: Calls,
+    pub(crate) outputs: BTreeMap<String, Value>,
+}
+
+/// A hook that succeeded in this run of the event.
+struct Done<'p> {
+    id: &'p StepId,
+    hook: &'p HookStep,
+    created: Vec<Created>,
+}
+
+/// Runs the steps of one event. `during` of a failure is Helm's prefix for the event.
+pub(crate) async fn run_event<'p>(
+    run: &mut Run<'p>,
+    event: HookEvent,
+    steps: &[&'p Step],
+) -> Result<(), Stop> {
+    let mut done: Vec<Done<'p>> = Vec::new();
+    for step in steps {
+        let StepAction::Hook(hook) = &step.action else { continue };
+        if run.context.cancel.is_cancelled() {
+            return Err(Stop::Interrupted);
+        }
+        let ended = run_hook(run, &step.id, hook).await;
+        let failed = |error| Err(Stop::Failed { during: format!("failed {event}: "), error });
+        match ended.end {
+            End::Succeeded => done.push(Done { id: &step.id, hook, created: ended.created }),
+            End::Failed(error) => {
+                clean_up_failure(run, &step.id, hook, &ended.created, &done).await;
+                return failed(error);
+            }
+            End::NotCreated(error) | End::NotStarted(error) => return failed(error),
+            End::Interrupted => return Err(Stop::Interrupted),
+        }
+    }
+    clean_up_success(run, &done).await
+}
+
+async fn run_hook(run: &mut Run<'_>, id: &StepId, hook: &HookStep) -> Ended {
+    let began = Instant::now();
+    run.emit(Happening::StepStarted { step: id.clone(), resource: None });
+    run.recorder.reached(run.plan, hook);
+    let mut ended = match &hook.run {
+        HookRun::Resource { objects, wait } => resource_hook::run(run, id, hook, objects, *wait).await,
+        HookRun::Plugin(plugin) => plugin_hook::run(run, id, hook, plugin).await,
+    };
+    let phase = match &mut ended.end {
+        End::Succeeded => Phase::Succeeded,
+        End::Failed(error) | End::NotCreated(error) | End::NotStarted(error) => {
+            error.hook.get_or_insert_with(|| id.clone());
+            Phase::Failed
+        }
+        End::Interrupted => Phase::Unknown,
+    };
+    let error = match &ended.end {
+        End::Failed(error) | End::NotCreated(error) | End::NotStarted(error) => Some(error.clone()),
+        End::Succeeded | End::Interrupted => None,
+    };
+    let facts = std::mem::take(&mut ended.facts);
+    let result = HookResult {
+        phase,
+        attempts: facts.attempts,
+        duration_ms: elapsed(began),
+        message: facts.message,
+        changed: facts.changed,
+        simulated: facts.simulated,
+        calls: facts.calls,
+        outputs: facts.outputs,
+        error,
+    };
+    let now = (run.context.clock)();
+    run.recorder.ended(run.plan, id, hook, &ended.end, &result, now);
+    run.emit(Happening::HookFinished { step: id.clone(), result });
+    ended
+}
+
+/// After a failure: the hook itself by `hook-failed`, then the earlier ones by `hook-succeeded`, forwards. An error
+/// ends the walk. The hook's own error stays the operation's (Helm lets the walk's error take its place).
+async fn clean_up_failure(
+    run: &mut Run<'_>,
+    id: &StepId,
+    hook: &HookStep,
+    created: &[Created],
+    done: &[Done<'_>],
+) {
+    if let Err(error) = delete_by(run, id, hook, created, &DeletePolicy::HookFailed).await {
+        note_left(run, hook, &error);
+    }
+    for earlier in done {
+        let deleted =
+            delete_by(run, earlier.id, earlier.hook, &earlier.created, &DeletePolicy::HookSucceeded).await;
+        if let Err(error) = deleted {
+            note_left(run, earlier.hook, &error);
+            return;
+        }
+    }
+}
+
+/// After success of all: backwards by `hook-succeeded`. An error ends the walk, but is a warning only: the work is
+/// done, and the next run deletes what is left.
+async fn clean_up_success(run: &mut Run<'_>, done: &[Done<'_>]) -> Result<(), Stop> {
+    for last in done.iter().rev() {
+        if run.context.cancel.is_cancelled() {
+            return Err(Stop::Interrupted);
+        }
+        if let Err(error) =
+            delete_by(run, last.id, last.hook, &last.created, &DeletePolicy::HookSucceeded).await
+        {
+            note_left(run, last.hook, &error);
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn note_left(run: &mut Run<'_>, hook: &HookStep, error: &RunError) {
+    let message = format!(
+        "{} was not deleted after {}: {}",
+        hook.slug(),
+        hook.event,
+        error.message.replace('\n', "; ")
+    );
+    run.note(
+        Diagnostic::new(Severity::Warning, "hook-not-deleted", message)
+            .help("the next run of the hook deletes it, or delete it with kubectl"),
+    );
+}
+
+/// Deletes a hook's objects if it has the policy, and waits until they are gone. Cancelling leaves them.
+async fn delete_by(
+    run: &mut Run<'_>,
+    id: &StepId,
+    hook: &HookStep,
+    created: &[Created],
+    policy: &DeletePolicy,
+) -> Result<(), RunError> {
+    if !hook.has_policy(policy) || hook.kind == CRD || run.context.options.dry_run {
+        return Ok(());
+    }
+    let cluster = run.context.cluster.clone();
+    let options = run.writing();
+    for Created { target, uid } in created {
+        if target.resource.gvk.kind == CRD {
+            continue;
+        }
+        let deleting = async {
+            let deleted = deletion::delete(cluster.as_ref(), target, uid.as_deref(), &options).await?;
+            if deleted {
+                deletion::wait_until_gone(cluster.as_ref(), target, uid.as_deref(), hook.timeout).await?;
+            }
+            Ok(deleted)
+        };
+        match run.unless_cancelled(deleting).await {
+            None => return Ok(()),
+            Some(Err(error)) => return Err(error),
+            Some(Ok(false)) => {}
+            Some(Ok(true)) => run.emit(Happening::HookDeleted {
+                step: id.clone(),
+                object: target.reference(),
+                policy: policy.as_str().to_owned(),
+            }),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

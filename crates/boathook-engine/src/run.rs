@@ -1,0 +1,83 @@
+//! What the parts of one running operation share: the plan, the world, the way out for events, the recorder.
+
+use std::time::Duration;
+
+use boathook_core::Diagnostic;
+use boathook_core::plan::Plan;
+use boathook_core::run_event::{Happening, RunError, RunEvent};
+use tokio::time::Instant;
+
+use crate::FIELD_MANAGER;
+use crate::cluster::WriteOptions;
+use crate::context::Context;
+use crate::record::Recorder;
+
+/// Where events go.
+pub(crate) type Emit<'a> = &'a mut (dyn FnMut(RunEvent) + Send);
+
+/// One operation under way.
+pub(crate) struct Run<'a> {
+    /// What is to be done.
+    pub(crate) plan: &'a Plan,
+    /// The world around.
+    pub(crate) context: &'a Context,
+    /// The release record.
+    pub(crate) recorder: Recorder,
+    emit: Emit<'a>,
+}
+
+/// Why an operation ended before its last step.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Nothing was begun.
+    Refused(RunError),
+    /// A step failed. `during` is Helm's prefix in the description of the release, `failed pre-install: `.
+    Failed {
+        /// Empty for ordinary objects.
+        during: String,
+        /// Why.
+        error: RunError,
+    },
+    /// The token was cancelled.
+    Interrupted,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(plan: &'a Plan, context: &'a Context, emit: Emit<'a>) -> Self {
+        Self { plan, context, recorder: Recorder::default(), emit }
+    }
+
+    /// Tells the world.
+    pub(crate) fn emit(&mut self, what: Happening) {
+        (self.emit)(RunEvent { time: (self.context.clock)(), what });
+    }
+
+    /// Says something that belongs to no step.
+    pub(crate) fn note(&mut self, diagnostic: Diagnostic) {
+        self.emit(Happening::Noted { diagnostic });
+    }
+
+    /// How this operation writes.
+    pub(crate) fn writing(&self) -> WriteOptions {
+        WriteOptions { dry_run: self.context.options.dry_run, ..WriteOptions::by(FIELD_MANAGER) }
+    }
+
+    /// The future's answer, or nothing if the operation was cancelled first.
+    pub(crate) async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.context.cancel.cancelled() => None,
+            answer = future => Some(answer),
+        }
+    }
+}
+
+/// Milliseconds since.
+pub(crate) fn elapsed(since: Instant) -> u64 {
+    millis(since.elapsed())
+}
+
+/// Whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
