@@ -335,12 +335,16 @@ fn map_places(text: &str, pointer: &str) -> Option<Vec<(String, Place)>> {
     Some(entries.into_iter().map(|entry| (entry.key, walk.place(entry.key_node))).collect())
 }
 
-/// An item without kind or apiVersion gets both from its list: `Pod` and `v1` in a `PodList` of `v1`.
+/// An item without kind or apiVersion gets both from its list: `Pod` and `v1` in a `PodList` of `v1`. A plain `List`
+/// has no kind to give.
 fn inherit_type(item: &mut Value, list: &Object) {
     let Value::Object(item) = item else { return };
     let missing = |key: &str| item.get(key).and_then(Value::as_str).is_none_or(str::is_empty);
     if missing("kind") || missing("apiVersion") {
         let kind = list.kind().strip_suffix("List").unwrap_or(list.kind());
+        if kind.is_empty() {
+            return;
+        }
         item.insert("apiVersion".to_owned(), Value::from(list.api_version()));
         item.insert("kind".to_owned(), Value::from(kind));
     }

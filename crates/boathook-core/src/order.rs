@@ -128,11 +128,8 @@ pub fn uninstall_order(kinds: &[&str]) -> Vec<usize> {
 /// (`dialect::read` gives them so). A hook that names the event twice stands twice, in a row.
 pub fn run_order(hooks: &[Hook], event: HookEvent) -> Vec<usize> {
     let times = |hook: &Hook| hook.events.iter().filter(|named| **named == event).count();
-    let mut order: Vec<usize> = hooks
-        .iter()
-        .enumerate()
-        .flat_map(|(index, hook)| std::iter::repeat_n(index, times(hook)))
-        .collect();
+    let mut order: Vec<usize> =
+        hooks.iter().enumerate().flat_map(|(index, hook)| std::iter::repeat_n(index, times(hook))).collect();
     order.sort_by(|a, b| {
         let (a, b) = (&hooks[*a], &hooks[*b]);
         a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name))

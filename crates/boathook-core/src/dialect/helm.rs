@@ -125,7 +125,9 @@ fn unknown_event(document: &Document, item: &Item) -> Diagnostic {
     };
     let help = match item.word.as_str() {
         "crd-install" => {
-            format!("crd-install ended with Helm 2: put the definition into the chart's crds folder. {DROPPED}")
+            format!(
+                "crd-install ended with Helm 2: put the definition into the chart's crds folder. {DROPPED}"
+            )
         }
         "test-failure" => {
             format!("test-failure ended with Helm 2: use test and let the hook succeed. {DROPPED}")
@@ -146,7 +148,9 @@ fn weight(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> i64 {
         Err(_) => {
             let message = format!("{WEIGHT} {text:?} is no integer, so the weight is 0");
             let help = match text.trim().parse::<i64>() {
-                Ok(weight) => format!("write \"{weight}\": Helm does not trim the value, and takes 0 as well"),
+                Ok(weight) => {
+                    format!("write \"{weight}\": Helm does not trim the value, and takes 0 as well")
+                }
                 Err(_) => "write an integer in quotes, e.g. \"5\"; Helm takes 0 as well, silently".to_owned(),
             };
             let diagnostic = Diagnostic::warning("bad-weight", message).help(help);
@@ -194,7 +198,8 @@ fn unknown_policy(
     known: &[&str],
     consequence: &str,
 ) -> Diagnostic {
-    let code = if annotation == DELETE_POLICY { "unknown-delete-policy" } else { "unknown-output-log-policy" };
+    let code =
+        if annotation == DELETE_POLICY { "unknown-delete-policy" } else { "unknown-output-log-policy" };
     let message = format!("{:?} is no policy of {annotation}", item.word);
     let help = match closest(&item.word, known.iter().copied()) {
         Some(policy) => format!("did you mean {policy:?}? {consequence}"),

@@ -105,10 +105,12 @@ fn wasm_hook(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Option<W
 fn annotated(document: &Document, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<WasmHookSpec> {
     let outer = pointer(ANNOTATION);
     match document.read_embedded(&outer, text) {
-        Ok(value) => spec_of(&value, &format!("annotation {ANNOTATION}"), diagnostics, &|diagnostic, inner| {
-            let (line, column) = document.place_embedded(&outer, text, inner);
-            diagnostic.at(&document.origin.path, line, column)
-        }),
+        Ok(value) => {
+            spec_of(&value, &format!("annotation {ANNOTATION}"), diagnostics, &|diagnostic, inner| {
+                let (line, column) = document.place_embedded(&outer, text, inner);
+                diagnostic.at(&document.origin.path, line, column)
+            })
+        }
         Err(diagnostic) => {
             diagnostics.push(diagnostic);
             None

@@ -25,7 +25,7 @@ pub(crate) enum Scalar<'t> {
 /// How a scalar was written, as far as its meaning depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
-    /// Plain without a tag, or any style with the non-specific tag `!`: resolved by its text.
+    /// Plain without a tag: resolved by its text.
     Implicit,
     /// Quoted or a block without a tag: text.
     Quoted,
@@ -43,7 +43,9 @@ pub(crate) enum Tag {
     Binary,
     /// `!!timestamp`.
     Timestamp,
-    /// Any other: the text as it stands.
+    /// `!!merge`, which makes `<<` a merge key in any style.
+    Merge,
+    /// Any other, and `!` alone: the text as it stands.
     Unknown,
 }
 
@@ -66,7 +68,7 @@ pub(crate) enum ScalarError {
 pub(crate) fn resolve<'t>(text: Cow<'t, str>, tag: &Tag) -> Result<Scalar<'t>, ScalarError> {
     let mismatch = |name| Err(ScalarError::TagMismatch(name));
     match tag {
-        Tag::Quoted | Tag::Str | Tag::Unknown => Ok(Scalar::Text(text)),
+        Tag::Quoted | Tag::Str | Tag::Merge | Tag::Unknown => Ok(Scalar::Text(text)),
         Tag::Implicit => Ok(resolve_plain(text)),
         Tag::Binary => decode_base64(&text).map(|text| Scalar::Text(Cow::Owned(text))),
         Tag::Timestamp => Err(ScalarError::Timestamp),
@@ -224,7 +226,11 @@ impl Scalar<'_> {
             Self::Int(int) => int.to_string(),
             Self::Float(float) if float.is_nan() => ".nan".to_owned(),
             Self::Float(float) if float.is_infinite() => {
-                if float > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() }
+                if float > 0.0 {
+                    ".inf".to_owned()
+                } else {
+                    "-.inf".to_owned()
+                }
             }
             Self::Float(float) => format_float32(float),
             Self::Text(text) => text.into_owned(),
@@ -238,7 +244,11 @@ impl Scalar<'_> {
             Self::Uint(uint) => uint.to_string(),
             Self::Float(float) if float.is_nan() => "NaN".to_owned(),
             Self::Float(float) if float.is_infinite() => {
-                if float > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+                if float > 0.0 {
+                    "+Inf".to_owned()
+                } else {
+                    "-Inf".to_owned()
+                }
             }
             other => return other.into_key(),
         })

@@ -13,11 +13,13 @@ pub(crate) struct Piece<'t> {
 /// The documents of a file. A separator is `---` at the start of a line, with the blanks and tabs behind it;
 /// `---apiVersion: v1` separates as well (kept so by Helm on purpose).
 pub(crate) fn split(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    let mut rest = Some(0);
+    // Helm drops white space at the start of the file first, so a separator may follow it on the same line.
+    let first = text.len() - text.trim_start().len();
+    let mut rest = Some(first);
     std::iter::from_fn(move || {
         loop {
             let start = rest?;
-            let (end, next) = match separator(text, start) {
+            let (end, next) = match separator(text, start, first) {
                 Some((end, next)) => (end, Some(next)),
                 None => (text.len(), None),
             };
@@ -31,14 +33,14 @@ pub(crate) fn split(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// The next separator at or behind a place: its start and its end. The place itself counts as the start of a line
-/// only if it is one: `------` is one separator and the text `---`.
-fn separator(text: &str, from: usize) -> Option<(usize, usize)> {
+/// The next separator at or behind a place: its start and its end. A line starts behind a line break and at `first`:
+/// `------` is one separator and the text `---`.
+fn separator(text: &str, from: usize, first: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut at = from;
     loop {
         let found = at + text[at..].find("---")?;
-        if found == 0 || bytes[found - 1] == b'\n' {
+        if found == first || bytes[found - 1] == b'\n' {
             let behind = bytes[found + 3..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
             return Some((found, found + 3 + behind));
         }
@@ -62,6 +64,7 @@ mod tests {
     fn separators_stand_at_line_starts_and_eat_blanks_only() {
         assert_eq!(texts("a\n--- \t\nb\n\n---c: d"), ["a\n", "b\n\n", "c: d"]);
         assert_eq!(texts("a---\nb ---\n"), ["a---\nb ---\n"]);
+        assert_eq!(texts(" --- a\n"), ["a\n"]);
         assert_eq!(texts("------\nb\n"), ["---\nb\n"]);
         assert_eq!(texts(" \n---\n\t\n---\n"), Vec::<&str>::new());
     }

@@ -55,7 +55,9 @@ impl<'a, 't> Walk<'a, 't> {
                 Ok(())
             }
             (None, _) => Err(Reason::Limit { limit: limit::NODES, what: "nodes" }.at(place)),
-            (_, None) => Err(Reason::Limit { limit: limit::SCALAR_BYTES, what: "bytes of scalars" }.at(place)),
+            (_, None) => {
+                Err(Reason::Limit { limit: limit::SCALAR_BYTES, what: "bytes of scalars" }.at(place))
+            }
         }
     }
 
@@ -148,7 +150,9 @@ impl<'a, 't> Walk<'a, 't> {
 
     fn is_merge(&self, index: usize) -> bool {
         match &self.node(index).kind {
-            Kind::Scalar { text, tag, .. } => text == "<<" && *tag == scalar::Tag::Implicit,
+            Kind::Scalar { text, tag, .. } => {
+                text == "<<" && matches!(tag, scalar::Tag::Implicit | scalar::Tag::Merge)
+            }
             _ => false,
         }
     }

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, StrInput, Tag as ParserTag};
+use serde_saphyr::granit_parser::{
+    ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, StrInput, Tag as ParserTag,
+};
 
 use super::scalar::Tag;
 
@@ -193,16 +195,18 @@ pub(crate) fn read(text: &str) -> Result<Option<Tape<'_>>, YamlError> {
         return Err(Reason::Limit { limit: limit::BYTES, what: "bytes" }.at(Place { line: 1, column: 1 }));
     }
     refuse_line_separators(text)?;
+    if text.starts_with('\u{feff}') {
+        // The parser would skip it; Helm makes it part of the first key, as it does anywhere inside a file.
+        let reason = Reason::Syntax("a BOM must not appear inside a file".to_owned());
+        return Err(reason.at(Place { line: 1, column: 1 }));
+    }
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.block_scalar_eof_without_line_feed = true;
     let mut tape = TapeBuilder::default();
     let mut parser = Parser::with_options(StrInput::new(text), options);
-    let syntax = |error: serde_saphyr::granit_parser::ScanError| {
-        Reason::Syntax(error.info()).at(Place::of(error.marker()))
-    };
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(syntax)?;
+        let (event, span) = event.map_err(|error| syntax(&error))?;
         let place = Place::of(&span.start);
         match event {
             Event::DocumentEnd => break,
@@ -210,12 +214,27 @@ pub(crate) fn read(text: &str) -> Result<Option<Tape<'_>>, YamlError> {
         }
     }
     while let Some(event) = parser.next_event() {
-        match event.map_err(syntax)? {
+        match event.map_err(|error| syntax(&error))? {
             (Event::StreamEnd, _) => break,
             (_, span) => return Err(Reason::Trailing.at(Place::of(&span.start))),
         }
     }
     tape.finish()
+}
+
+/// What the parser cannot read behind the end of a document is text that does not belong there, such as a key
+/// that stands further left than the first one.
+fn syntax(error: &ScanError) -> YamlError {
+    let reason = match error.kind() {
+        ErrorKind::ExpectedDocumentStart
+        | ErrorKind::MissingDocumentEndBeforeDirective
+        | ErrorKind::InvalidDocumentEnd => Reason::Trailing,
+        ErrorKind::RecursionLimitExceeded => {
+            Reason::Limit { limit: limit::DEPTH, what: "nested lists and maps" }
+        }
+        _ => Reason::Syntax(error.info()),
+    };
+    reason.at(Place::of(error.marker()))
 }
 
 /// U+0085, U+2028 and U+2029 are line breaks for Go (YAML 1.1) and text for the parser (YAML 1.2): the two would
@@ -312,14 +331,13 @@ impl<'t> TapeBuilder<'t> {
     }
 }
 
-/// The parser's tag, in go-yaml's terms. libyaml treats `!` as no tag, and as plain whatever the style.
+/// The parser's tag, in go-yaml's terms. `!` alone makes a scalar text, whatever its style.
 fn scalar_tag(style: Style, tag: Option<&ParserTag>) -> Tag {
     let Some(tag) = tag else {
         return if style == Style::Plain { Tag::Implicit } else { Tag::Quoted };
     };
     let (handle, suffix) = tag.parts();
     let suffix = match (handle, suffix) {
-        ("", "!") | ("!", "") => return Tag::Implicit,
         ("tag:yaml.org,2002:", suffix) => suffix,
         ("", whole) => match whole.strip_prefix("tag:yaml.org,2002:") {
             Some(suffix) => suffix,
@@ -335,6 +353,7 @@ fn scalar_tag(style: Style, tag: Option<&ParserTag>) -> Tag {
         "null" => Tag::Null,
         "binary" => Tag::Binary,
         "timestamp" => Tag::Timestamp,
+        "merge" => Tag::Merge,
         _ => Tag::Unknown,
     }
 }
