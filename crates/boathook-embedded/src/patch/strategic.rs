@@ -1,0 +1,204 @@
+//! Strategic merge patch: a merge patch that finds the items of keyed lists by their merge key and understands the
+//! directives `$patch`, `$deleteFromPrimitiveList`, `$setElementOrder` and `$retainKeys`.
+
+use serde_json::{Map, Value};
+
+use crate::schema::{ListKind, Type};
+
+/// Merges a patch into an object of a type.
+///
+/// # Errors
+/// The text of a 400: an item without its merge key, an unknown directive.
+pub(crate) fn merge(target: &mut Value, patch: &Value, kind: &Type) -> Result<(), String> {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return Ok(());
+    };
+    match patch.get("$patch").and_then(Value::as_str) {
+        Some("replace") => {
+            *target = without_directives(patch);
+            return Ok(());
+        }
+        Some("delete") => {
+            *target = Value::Object(Map::new());
+            return Ok(());
+        }
+        Some("merge") | None => {}
+        Some(other) => return Err(format!("unknown patch type found: {other}")),
+    }
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(map) = target else { return Ok(()) };
+    if let Some(Value::Array(keep)) = patch.get("$retainKeys") {
+        map.retain(|key, _| keep.iter().any(|one| one == key.as_str()));
+    }
+    for (key, value) in patch {
+        if let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") {
+            if let (Some(Value::Array(list)), Value::Array(gone)) = (map.get_mut(field), value) {
+                list.retain(|item| !gone.contains(item));
+            }
+            continue;
+        }
+        if key.starts_with('$') {
+            continue;
+        }
+        if value.is_null() {
+            map.shift_remove(key);
+            continue;
+        }
+        let field = kind.field(key).map_or(Type::Deduced, |(field, _)| field.clone());
+        match value {
+            Value::Array(items) => {
+                let order = patch.get(&format!("$setElementOrder/{key}"));
+                let slot = map.entry(key.clone()).or_insert_with(|| Value::Array(Vec::new()));
+                merge_list(slot, items, &field, order, key)?;
+            }
+            Value::Object(_) => {
+                let slot = map.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
+                merge(slot, value, &field)?;
+            }
+            _ => {
+                map.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    // An order without items still sorts the list.
+    for (key, order) in
+        patch.iter().filter_map(|(key, order)| Some((key.strip_prefix("$setElementOrder/")?, order)))
+    {
+        if !patch.contains_key(key)
+            && let Some(slot @ Value::Array(_)) = map.get_mut(key)
+        {
+            let field = kind.field(key).map_or(Type::Deduced, |(field, _)| field.clone());
+            merge_list(slot, &[], &field, Some(order), key)?;
+        }
+    }
+    Ok(())
+}
+
+fn merge_list(
+    slot: &mut Value,
+    items: &[Value],
+    kind: &Type,
+    order: Option<&Value>,
+    name: &str,
+) -> Result<(), String> {
+    let (element, list) = kind.list();
+    let merge_key = merge_key(name, list);
+    let replace = items.iter().any(|item| item["$patch"] == "replace");
+    let Value::Array(live) = slot else {
+        *slot = Value::Array(items.to_vec());
+        return Ok(());
+    };
+    if replace || (merge_key.is_none() && *list != ListKind::Set) {
+        *live = items.iter().filter(|item| item.get("$patch").is_none()).cloned().collect();
+        return Ok(());
+    }
+    let Some(key) = merge_key else {
+        for item in items {
+            if !live.contains(item) {
+                live.push(item.clone());
+            }
+        }
+        return Ok(());
+    };
+    for item in items {
+        let Some(value) = item.get(&key) else {
+            return Err(format!("map: {item} does not contain declared merge key: {key}"));
+        };
+        let found = live.iter().position(|one| one.get(&key) == Some(value));
+        match (item["$patch"] == "delete", found) {
+            (true, _) => live.retain(|one| one.get(&key) != Some(value)),
+            (false, Some(index)) => merge(&mut live[index], item, element)?,
+            (false, None) => {
+                let mut fresh = Value::Object(Map::new());
+                merge(&mut fresh, item, element)?;
+                live.push(fresh);
+            }
+        }
+    }
+    if let Some(Value::Array(order)) = order {
+        // Items that the order names come in its sequence; the others keep their place after the item before them.
+        let place = |item: &Value| order.iter().position(|one| one.get(&key) == item.get(&key));
+        let mut sorted: Vec<Value> = Vec::with_capacity(live.len());
+        let mut named: Vec<Value> = live.iter().filter(|item| place(item).is_some()).cloned().collect();
+        named.sort_by_key(|item| place(item).unwrap_or(usize::MAX));
+        let mut named = named.into_iter();
+        for item in live.iter() {
+            if place(item).is_some() {
+                sorted.extend(named.next());
+            } else {
+                sorted.push(item.clone());
+            }
+        }
+        *live = sorted;
+    }
+    Ok(())
+}
+
+/// The merge key of a list. Server-side apply's keys, but for the few lists where the strategic merge of the real types
+/// has one key less, or a key although apply takes the list as a whole.
+fn merge_key(name: &str, list: &ListKind) -> Option<String> {
+    match (name, list) {
+        ("conditions", _) => Some("type".to_owned()),
+        ("ports", ListKind::Keyed(keys)) => keys.first().cloned(),
+        ("hostAliases", _) => Some("ip".to_owned()),
+        ("imagePullSecrets" | "initContainers" | "containers" | "ephemeralContainers", _) => {
+            Some("name".to_owned())
+        }
+        (_, ListKind::Keyed(keys)) => keys.first().cloned(),
+        (_, ListKind::Atomic | ListKind::Set) => None,
+    }
+}
+
+fn without_directives(patch: &Map<String, Value>) -> Value {
+    Value::Object(
+        patch.iter().filter(|(key, _)| !key.starts_with('$')).map(|(k, v)| (k.clone(), v.clone())).collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(live: Value, patch: &Value) -> Value {
+        let mut live = live;
+        merge(&mut live, patch, &Type::Named("core.v1.Pod")).unwrap();
+        live
+    }
+
+    #[test]
+    fn containers_are_found_by_name() {
+        let live = json!({"spec": {"containers": [{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}]}});
+        let patch = json!({"spec": {"containers": [{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}]}]}});
+        let expected = json!({"spec": {"containers": [
+            {"name": "a", "image": "2", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}, {"name": "b"}]}});
+        assert_eq!(pod(live, &patch), expected);
+    }
+
+    #[test]
+    fn directives() {
+        let live = || json!({"metadata": {"finalizers": ["x", "y"]}, "spec": {"containers": [{"name": "a"}, {"name": "b"}]}});
+        let deleted = pod(live(), &json!({"spec": {"containers": [{"name": "a", "$patch": "delete"}]}}));
+        assert_eq!(deleted["spec"]["containers"], json!([{"name": "b"}]));
+        let replaced = pod(live(), &json!({"spec": {"$patch": "replace", "nodeName": "n"}}));
+        assert_eq!(replaced["spec"], json!({"nodeName": "n"}));
+        let primitive = pod(live(), &json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x"]}}));
+        assert_eq!(primitive["metadata"]["finalizers"], json!(["y"]));
+        let ordered =
+            pod(live(), &json!({"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}}));
+        assert_eq!(ordered["spec"]["containers"], json!([{"name": "b"}, {"name": "a"}]));
+    }
+
+    #[test]
+    fn an_item_without_its_key_is_refused() {
+        let mut live = json!({"spec": {"containers": []}});
+        let patch = json!({"spec": {"containers": [{"image": "x"}]}});
+        assert!(
+            merge(&mut live, &patch, &Type::Named("core.v1.Pod")).unwrap_err().contains("merge key: name")
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! From a path and a method to the function that answers. Checks that hold for every request of a resource (is it
+//! served, is the method known, is the media type taken) are made here and nowhere else.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::decode::{self, FieldValidation};
+use crate::delete::DeleteOptions;
+use crate::request::{Call, PatchKind, Path, ResourcePath, parse_path};
+use crate::resource::ResourceType;
+use crate::service::Answer;
+use crate::shared::Shared;
+use crate::status::Refusal;
+use crate::watch::Shape;
+use crate::write::{WriteOptions, Written};
+use crate::{discovery, logs, openapi, read, scale, table, watch};
+
+/// Answers one request.
+pub(crate) fn route(shared: &Arc<Shared>, path: &str, call: &Call, body: &[u8]) -> Result<Answer, Refusal> {
+    match parse_path(path)? {
+        Path::Other(segments) => {
+            if call.method != Method::GET && call.method != Method::HEAD {
+                return Err(Refusal::no_such_path());
+            }
+            let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+            other(&shared.lock(), &segments, call)
+        }
+        Path::Resource(path) => resource(shared, &path, call, body),
+    }
+}
+
+fn other(cluster: &Cluster, segments: &[&str], call: &Call) -> Result<Answer, Refusal> {
+    match segments {
+        ["healthz" | "livez" | "readyz", ..] => Ok(Answer::Text("ok".to_owned())),
+        ["version"] => Ok(Answer::ok(discovery::version())),
+        [] => Ok(Answer::ok(
+            json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}),
+        )),
+        ["openapi", "v3"] => Ok(Answer::ok(openapi::index(&cluster.registry))),
+        ["openapi", "v3", rest @ ..] => openapi::document(&cluster.registry, &rest.join("/"))
+            .map(Answer::ok)
+            .ok_or_else(Refusal::no_such_path),
+        ["api" | "apis", ..] => {
+            discovery::answer(&cluster.registry, segments, call).ok_or_else(Refusal::no_such_path)
+        }
+        _ => Err(Refusal::no_such_path()),
+    }
+}
+
+fn resource(shared: &Arc<Shared>, path: &ResourcePath, call: &Call, body: &[u8]) -> Result<Answer, Refusal> {
+    let kind = shared.lock().registry.find(&path.group, &path.version, &path.resource);
+    let kind = kind.ok_or_else(Refusal::no_such_path)?;
+    if !kind.namespaced && path.namespace.is_some() {
+        return Err(Refusal::no_such_path());
+    }
+    if kind.namespaced && path.namespace.is_none() && path.name.is_some() {
+        return Err(Refusal::no_such_path());
+    }
+    if !call.accepts_json() {
+        return Err(Refusal::not_acceptable());
+    }
+    match (path.name.as_deref(), path.subresource.as_deref()) {
+        (None, _) => collection(shared, &kind, path.namespace.as_deref(), call, body),
+        (Some(name), None) => object(shared, &kind, path.namespace.as_deref(), name, "", call, body),
+        (Some(name), Some("status")) if kind.has_status => {
+            object(shared, &kind, path.namespace.as_deref(), name, "status", call, body)
+        }
+        (Some(name), Some("log")) if kind.is("", "Pod") && call.method == Method::GET => {
+            logs::answer(shared, &kind, path.namespace.as_deref().unwrap_or_default(), name, &call.query)
+        }
+        (Some(name), Some("scale")) if kind.has_scale => {
+            scale::answer(shared, &kind, path.namespace.as_deref(), name, call, body)
+        }
+        (Some(name), Some("finalize")) if kind.is("", "Namespace") && call.method == Method::PUT => {
+            let options = write_options(call, "")?;
+            let value = decode_body(call, body)?;
+            let written = shared.change(|cluster| cluster.replace(&kind, None, name, value, &options))?;
+            Ok(wrote(&kind, shared, call, written))
+        }
+        _ => Err(Refusal::no_such_path()),
+    }
+}
+
+fn collection(
+    shared: &Arc<Shared>,
+    kind: &Arc<ResourceType>,
+    namespace: Option<&str>,
+    call: &Call,
+    body: &[u8],
+) -> Result<Answer, Refusal> {
+    match call.method {
+        Method::GET if call.query.flag("watch") => {
+            let cluster = shared.lock();
+            let stream = watch::open(shared, &cluster, kind, namespace, call, shape(call))?;
+            Ok(Answer::Stream(Box::pin(stream), "application/json"))
+        }
+        Method::GET => {
+            let cluster = shared.lock();
+            let page = cluster.list(kind, namespace, &call.query)?;
+            let now = cluster.clock.now();
+            drop(cluster);
+            Ok(Answer::ok(match shape(call) {
+                Shape::Object => read::list_object(kind, &page),
+                Shape::Table => table::of_page(kind, &page, now),
+                Shape::Metadata => table::metadata_list(&page),
+            }))
+        }
+        Method::POST if kind.namespaced && namespace.is_none() => Err(Refusal::method_not_allowed()),
+        Method::POST => {
+            let options = write_options(call, "")?;
+            let value = decode_body(call, body)?;
+            let written = shared.change(|cluster| cluster.create(kind, namespace, value, &options))?;
+            Ok(wrote(kind, shared, call, written))
+        }
+        Method::DELETE if kind.namespaced && namespace.is_none() => Err(Refusal::method_not_allowed()),
+        Method::DELETE => {
+            let options =
+                DeleteOptions::parse(body, call.query.text("propagationPolicy"), call.query.flag("dryRun"))?;
+            shared.change(|cluster| {
+                let page = cluster.list(kind, namespace, &call.query)?;
+                for entry in &page.items {
+                    let name = entry.value["metadata"]["name"].as_str().unwrap_or_default();
+                    let within = entry.value["metadata"]["namespace"].as_str();
+                    cluster.delete(kind, within, name, &options)?;
+                }
+                Ok(Answer::ok(read::list_object(kind, &page)))
+            })
+        }
+        _ => Err(Refusal::method_not_allowed()),
+    }
+}
+
+fn object(
+    shared: &Arc<Shared>,
+    kind: &Arc<ResourceType>,
+    namespace: Option<&str>,
+    name: &str,
+    subresource: &'static str,
+    call: &Call,
+    body: &[u8],
+) -> Result<Answer, Refusal> {
+    match call.method {
+        Method::GET => {
+            let cluster = shared.lock();
+            let value = cluster.get(kind, namespace, name)?;
+            let now = cluster.clock.now();
+            drop(cluster);
+            Ok(Answer::ok(match shape(call) {
+                Shape::Object => value,
+                Shape::Table => table::of_one(kind, &value, now, true),
+                Shape::Metadata => table::partial_metadata(&value),
+            }))
+        }
+        Method::PUT => {
+            let options = write_options(call, subresource)?;
+            let value = decode_body(call, body)?;
+            let written = shared.change(|cluster| cluster.replace(kind, namespace, name, value, &options))?;
+            Ok(wrote(kind, shared, call, written))
+        }
+        Method::PATCH => {
+            let how = call.patch_kind()?;
+            let mut options = write_options(call, subresource)?;
+            if how == PatchKind::Apply {
+                if call.query.text("fieldManager").is_empty() {
+                    return Err(patch_options_invalid(
+                        "fieldManager: Required value: is required for apply patch",
+                    ));
+                }
+                options.force = call.query.flag("force");
+            } else if call.query.flag("force") {
+                return Err(patch_options_invalid(
+                    "force: Forbidden: may not be specified for non-apply patch",
+                ));
+            }
+            let written =
+                shared.change(|cluster| cluster.patch(kind, namespace, name, body, how, &options))?;
+            Ok(wrote(kind, shared, call, written))
+        }
+        Method::DELETE if subresource.is_empty() => {
+            let options =
+                DeleteOptions::parse(body, call.query.text("propagationPolicy"), call.query.flag("dryRun"))?;
+            let value = shared.change(|cluster| cluster.delete(kind, namespace, name, &options))?;
+            Ok(Answer::ok(value))
+        }
+        _ => Err(Refusal::method_not_allowed()),
+    }
+}
+
+fn patch_options_invalid(problem: &str) -> Refusal {
+    Refusal::new(422, "Invalid", format!("PatchOptions.meta.k8s.io \"\" is invalid: {problem}"))
+}
+
+fn wrote(kind: &ResourceType, shared: &Arc<Shared>, call: &Call, written: Written) -> Answer {
+    let code = if written.created { 201 } else { 200 };
+    let value = match shape(call) {
+        Shape::Object => written.object,
+        Shape::Table => table::of_one(kind, &written.object, shared.now(), true),
+        Shape::Metadata => table::partial_metadata(&written.object),
+    };
+    Answer::Json { code, value, warnings: written.warnings }
+}
+
+fn shape(call: &Call) -> Shape {
+    if call.wants_table() {
+        Shape::Table
+    } else if call.wants_metadata() {
+        Shape::Metadata
+    } else {
+        Shape::Object
+    }
+}
+
+/// Reads the parameters of a write.
+pub(crate) fn write_options(call: &Call, subresource: &'static str) -> Result<WriteOptions, Refusal> {
+    let dry_run = match call.query.text("dryRun") {
+        "" => false,
+        "All" => true,
+        other => {
+            let text = format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"");
+            return Err(Refusal::new(
+                422,
+                "Invalid",
+                format!("CreateOptions.meta.k8s.io \"\" is invalid: {text}"),
+            ));
+        }
+    };
+    let manager = call.field_manager();
+    if manager.len() > 128 {
+        let text = "fieldManager: Too long: may not be more than 128 bytes";
+        return Err(Refusal::new(
+            422,
+            "Invalid",
+            format!("CreateOptions.meta.k8s.io \"\" is invalid: {text}"),
+        ));
+    }
+    let validation = FieldValidation::parse(call.query.text("fieldValidation"))?;
+    Ok(WriteOptions { manager, dry_run, validation, subresource, force: false })
+}
+
+/// The JSON of a body whose media type is taken.
+pub(crate) fn decode_body(call: &Call, body: &[u8]) -> Result<serde_json::Value, Refusal> {
+    if !matches!(call.content_type.as_str(), "" | "application/json") {
+        return Err(Refusal::unsupported_media_type(&["application/json"]));
+    }
+    decode::json(body)
+}

@@ -1,0 +1,554 @@
+//! Creating and changing objects: the order of the checks, what the server fills in, and what is kept. One function per
+//! verb on the state; nothing here reads HTTP or waits.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::decode::{self, FieldValidation};
+use crate::managed::{self, SERVER_FIELDS, Writer};
+use crate::patch::{self, json::JsonPatchError};
+use crate::request::PatchKind;
+use crate::resource::ResourceType;
+use crate::schema::Type;
+use crate::status::{FieldError, Refusal};
+use crate::{defaults, names, uid, validate};
+
+/// How a write is done.
+#[derive(Clone, Debug)]
+pub(crate) struct WriteOptions {
+    /// The field manager.
+    pub(crate) manager: String,
+    /// Nothing is kept.
+    pub(crate) dry_run: bool,
+    /// What happens with unknown fields.
+    pub(crate) validation: FieldValidation,
+    /// `status`, or empty for the object itself.
+    pub(crate) subresource: &'static str,
+    /// Apply takes fields from others.
+    pub(crate) force: bool,
+}
+
+/// The answer to a write.
+pub(crate) struct Written {
+    /// The object.
+    pub(crate) object: Value,
+    /// Whether it is new.
+    pub(crate) created: bool,
+    /// Texts for the `Warning` header.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Cluster {
+    /// POST of an object.
+    pub(crate) fn create(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        namespace: Option<&str>,
+        body: Value,
+        options: &WriteOptions,
+    ) -> Result<Written, Refusal> {
+        let mut warnings = Vec::new();
+        let mut object = decode::object(kind, body, options.validation, &mut warnings)?;
+        set_namespace(kind, namespace, &mut object)?;
+        let mut generated = false;
+        if object["metadata"]["name"].as_str().unwrap_or_default().is_empty() {
+            let base = object["metadata"]["generateName"].as_str().unwrap_or_default();
+            if base.is_empty() {
+                let missing = FieldError::required("metadata.name", "name or generateName is required");
+                return Err(Refusal::invalid(kind, "", &[missing]));
+            }
+            generated = true;
+            object["metadata"]["name"] = json!(names::generate(base));
+        }
+        if object["metadata"]["resourceVersion"].as_str().is_some_and(|text| !text.is_empty()) {
+            let message = "resourceVersion should not be set on objects to be created";
+            return Err(Refusal::new(500, "", message));
+        }
+        // A generated name that is taken is drawn again, as the real server does since 1.30.
+        for _ in 0..8 {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            if !generated || self.store.get(&kind.key, namespace.unwrap_or_default(), name).is_none() {
+                break;
+            }
+            let base = object["metadata"]["generateName"].as_str().unwrap_or_default();
+            object["metadata"]["name"] = json!(names::generate(base));
+        }
+        if let Value::Object(metadata) = &mut object["metadata"] {
+            metadata.shift_remove("managedFields");
+        }
+        let object = self.insert(kind, namespace, object, None, options)?;
+        Ok(Written { object, created: true, warnings })
+    }
+
+    /// Stores a new object; `applied` says that its `managedFields` are already there.
+    fn insert(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        namespace: Option<&str>,
+        mut object: Value,
+        applied: Option<()>,
+        options: &WriteOptions,
+    ) -> Result<Value, Refusal> {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        self.check_namespace(kind, namespace, &name)?;
+        let now = self.clock.stamp();
+        if let Value::Object(metadata) = &mut object["metadata"] {
+            for field in SERVER_FIELDS.iter().filter(|field| **field != "managedFields") {
+                metadata.shift_remove(*field);
+            }
+            metadata.insert("uid".to_owned(), json!(uid::new_uid()));
+            metadata.insert("creationTimestamp".to_owned(), json!(now));
+            if kind.generation {
+                metadata.insert("generation".to_owned(), json!(1));
+            }
+        }
+        if kind.has_status
+            && let Value::Object(map) = &mut object
+        {
+            map.shift_remove("status");
+        }
+        let sent = object.clone();
+        defaults::fill(kind, &mut object, None);
+        let errors = validate::object(kind, &object);
+        if !errors.is_empty() {
+            return Err(Refusal::invalid(kind, &name, &errors));
+        }
+        if self.store.get(&kind.key, namespace.unwrap_or_default(), &name).is_some() {
+            return Err(Refusal::already_exists(kind, &name));
+        }
+        if applied.is_none() {
+            let api_version = kind.api_version();
+            let writer =
+                Writer { manager: &options.manager, subresource: "", api_version: &api_version, time: &now };
+            let blank = json!({"metadata": {}, "spec": {}});
+            // What the server sets (uid, defaults of status) has no owner; what it defaults in the spec belongs to the
+            // creator, as with the real one.
+            let mut owned =
+                if kind.is("", "Secret") || !sent["spec"].is_object() { sent } else { object.clone() };
+            if let Value::Object(map) = &mut owned {
+                map.shift_remove("status");
+            }
+            managed::record_update(Some(&blank), &mut owned, &Type::of(kind), &writer);
+            object["metadata"]["managedFields"] = owned["metadata"]["managedFields"].clone();
+            if object["metadata"]["managedFields"].is_null()
+                && let Value::Object(metadata) = &mut object["metadata"]
+            {
+                metadata.shift_remove("managedFields");
+            }
+        }
+        if options.dry_run {
+            return Ok(object);
+        }
+        Ok(self.store.put(&kind.key, object).value.clone())
+    }
+
+    /// PUT of an object.
+    pub(crate) fn replace(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        namespace: Option<&str>,
+        name: &str,
+        body: Value,
+        options: &WriteOptions,
+    ) -> Result<Written, Refusal> {
+        let mut warnings = Vec::new();
+        let mut object = decode::object(kind, body, options.validation, &mut warnings)?;
+        set_namespace(kind, namespace, &mut object)?;
+        match object["metadata"]["name"].as_str().unwrap_or_default() {
+            "" => return Err(Refusal::bad_request("metadata.name: Required value: name is required")),
+            given if given != name => {
+                return Err(Refusal::bad_request(format!(
+                    "the name of the object ({given}) does not match the name on the URL ({name})"
+                )));
+            }
+            _ => {}
+        }
+        let Some(live) = self.current(kind, namespace, name) else {
+            return Err(Refusal::not_found(kind, name));
+        };
+        if let Some(given) = object["metadata"]["uid"].as_str().filter(|given| !given.is_empty())
+            && live["metadata"]["uid"] != given
+        {
+            let found = live["metadata"]["uid"].as_str().unwrap_or_default();
+            let why =
+                format!("Precondition failed: UID in precondition: {given}, UID in object meta: {found}");
+            return Err(Refusal::conflict(kind, name, &why));
+        }
+        let object = self.update(kind, &live, object, false, options)?;
+        Ok(Written { object, created: false, warnings })
+    }
+
+    /// PATCH of an object; an apply creates what is not there.
+    pub(crate) fn patch(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        namespace: Option<&str>,
+        name: &str,
+        body: &[u8],
+        how: PatchKind,
+        options: &WriteOptions,
+    ) -> Result<Written, Refusal> {
+        let live = self.current(kind, namespace, name);
+        let change = decode::json(body)
+            .map_err(|_| Refusal::bad_request("error decoding patch: the body is not JSON"))?;
+        if how == PatchKind::Apply {
+            return self.apply(kind, namespace, name, change, live, options);
+        }
+        let Some(live) = live else { return Err(Refusal::not_found(kind, name)) };
+        let mut object = live.clone();
+        match how {
+            PatchKind::Merge => patch::merge::merge(&mut object, &change),
+            PatchKind::Json => patch::json::apply(&mut object, &change).map_err(|error| match &error {
+                JsonPatchError::Malformed(text) => Refusal::bad_request(text.clone()),
+                JsonPatchError::Rejected => Refusal::new(422, "Invalid", error.to_string()),
+            })?,
+            PatchKind::Strategic if kind.crd.is_some() => {
+                return Err(Refusal::unsupported_media_type(&[
+                    "application/json-patch+json",
+                    "application/merge-patch+json",
+                    "application/apply-patch+yaml",
+                ]));
+            }
+            PatchKind::Strategic | PatchKind::Apply => {
+                patch::strategic::merge(&mut object, &change, &Type::of(kind))
+                    .map_err(Refusal::bad_request)?;
+            }
+        }
+        let mut warnings = Vec::new();
+        let object = decode::object(kind, object, options.validation, &mut warnings)?;
+        for (field, expected) in [("name", name), ("namespace", namespace.unwrap_or_default())] {
+            if object["metadata"][field].as_str().unwrap_or_default() != expected {
+                return Err(Refusal::bad_request(format!(
+                    "the {field} of the object ({}) does not match the {field} on the URL ({expected})",
+                    object["metadata"][field].as_str().unwrap_or_default()
+                )));
+            }
+        }
+        let object = self.update(kind, &live, object, false, options)?;
+        Ok(Written { object, created: false, warnings })
+    }
+
+    fn apply(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        namespace: Option<&str>,
+        name: &str,
+        mut applied: Value,
+        live: Option<Value>,
+        options: &WriteOptions,
+    ) -> Result<Written, Refusal> {
+        for field in ["apiVersion", "kind"] {
+            if !applied[field].is_string() {
+                return Err(Refusal::bad_request(format!(
+                    "invalid object type: {field} is required in an apply patch"
+                )));
+            }
+        }
+        if applied["metadata"]["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
+            return Err(Refusal::bad_request("metadata.managedFields must be nil"));
+        }
+        if let Some(given) = applied["metadata"]["name"].as_str().filter(|given| *given != name) {
+            return Err(Refusal::bad_request(format!(
+                "the name of the object ({given}) does not match the name on the URL ({name})"
+            )));
+        }
+        if let Some(given) = applied["metadata"]["namespace"].as_str()
+            && given != namespace.unwrap_or_default()
+        {
+            return Err(Refusal::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        let kind_type = Type::of(kind);
+        if let Some(path) = patch::apply::undeclared(&applied, &kind_type, "") {
+            let object = format!(
+                "{}/{name}; {}, Kind={}",
+                namespace.unwrap_or_default(),
+                kind.api_version(),
+                kind.kind
+            );
+            let object = if kind.group.is_empty() { object.replace("; v1", "; /v1") } else { object };
+            return Err(Refusal::new(
+                500,
+                "",
+                format!(
+                    "failed to create typed patch object ({object}): {path}: field not declared in schema"
+                ),
+            ));
+        }
+        let mut warnings = Vec::new();
+        applied = decode::object(kind, applied, options.validation, &mut warnings)?;
+        if kind.is("", "Secret") {
+            defaults::string_data(&mut applied);
+        }
+        applied["metadata"]["name"] = json!(name);
+        if let Some(namespace) = namespace {
+            applied["metadata"]["namespace"] = json!(namespace);
+        }
+        let wanted = applied["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+        let uid = applied["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        if let Value::Object(metadata) = &mut applied["metadata"] {
+            for field in SERVER_FIELDS {
+                metadata.shift_remove(*field);
+            }
+        }
+        let status = options.subresource == "status";
+        if let Value::Object(map) = &mut applied
+            && kind.has_status
+            && !status
+        {
+            map.shift_remove("status");
+        }
+        let (api_version, now) = (kind.api_version(), self.clock.stamp());
+        let writer = Writer {
+            manager: &options.manager,
+            subresource: options.subresource,
+            api_version: &api_version,
+            time: &now,
+        };
+        let mut object = patch::apply::apply(live.as_ref(), &applied, &kind_type, &writer, options.force)
+            .map_err(|conflicts| Refusal::apply_conflicts(&conflicts))?;
+        let Some(live) = live else {
+            if status {
+                return Err(Refusal::not_found(kind, name));
+            }
+            if !wanted.is_empty() || !uid.is_empty() {
+                return Err(Refusal::conflict(
+                    kind,
+                    name,
+                    "the object does not exist but a precondition was given",
+                ));
+            }
+            let object = self.insert(kind, namespace, object, Some(()), options)?;
+            return Ok(Written { object, created: true, warnings });
+        };
+        if !wanted.is_empty() {
+            object["metadata"]["resourceVersion"] = json!(wanted);
+        }
+        if !uid.is_empty() {
+            object["metadata"]["uid"] = json!(uid);
+        }
+        let object = self.update(kind, &live, object, true, options)?;
+        Ok(Written { object, created: false, warnings })
+    }
+
+    /// Stores a changed object, or refuses it. `applied` says that its `managedFields` are already right.
+    pub(crate) fn update(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        live: &Value,
+        mut object: Value,
+        applied: bool,
+        options: &WriteOptions,
+    ) -> Result<Value, Refusal> {
+        let name = live["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let given = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        if !given.is_empty() && live["metadata"]["resourceVersion"] != given {
+            return Err(Refusal::modified(kind, &name));
+        }
+        let mut errors = Vec::new();
+        if let Some(uid) = object["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty())
+            && live["metadata"]["uid"] != uid
+        {
+            errors.push(FieldError::invalid(
+                "metadata.uid",
+                &object["metadata"]["uid"],
+                "field is immutable",
+            ));
+        }
+        keep_server_fields(live, &mut object);
+        separate_status(kind, live, &mut object, options.subresource);
+        defaults::fill(kind, &mut object, Some(live));
+        errors.extend(validate::object(kind, &object));
+        errors.extend(validate::update(kind, live, &object, options.subresource));
+        if !errors.is_empty() {
+            return Err(Refusal::invalid(kind, &name, &errors));
+        }
+        if kind.generation && options.subresource.is_empty() && differs_beyond_metadata(live, &object) {
+            let generation = live["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
+            object["metadata"]["generation"] = json!(generation);
+        }
+        if !applied {
+            self.record_owner(kind, live, &mut object, options);
+        }
+        if same(live, &object, applied) {
+            return Ok(live.clone());
+        }
+        if options.dry_run {
+            return Ok(object);
+        }
+        let deleting = object["metadata"]["deletionTimestamp"].is_string();
+        let held = object["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty());
+        let finalizing = kind.is("", "Namespace")
+            && object["spec"]["finalizers"].as_array().is_some_and(|list| !list.is_empty());
+        let entry = if deleting && !held && !finalizing {
+            self.store.remove(&kind.key, object)
+        } else {
+            self.store.put(&kind.key, object)
+        };
+        Ok(entry.value.clone())
+    }
+
+    fn record_owner(&self, kind: &ResourceType, live: &Value, object: &mut Value, options: &WriteOptions) {
+        // An empty list given by the client resets the ownership; anything else it sends is ignored.
+        let reset = object["metadata"]["managedFields"].as_array().is_some_and(|list| {
+            list.is_empty()
+                || list.iter().all(|entry| entry.as_object().is_some_and(serde_json::Map::is_empty))
+        });
+        if let Value::Object(metadata) = &mut object["metadata"] {
+            metadata.shift_remove("managedFields");
+            if let (false, Some(entries)) = (reset, live["metadata"].get("managedFields")) {
+                metadata.insert("managedFields".to_owned(), entries.clone());
+            }
+        }
+        let (api_version, now) = (kind.api_version(), self.clock.stamp());
+        let writer = Writer {
+            manager: &options.manager,
+            subresource: options.subresource,
+            api_version: &api_version,
+            time: &now,
+        };
+        managed::record_update(Some(live), object, &Type::of(kind), &writer);
+    }
+
+    /// An object in the version of a path.
+    pub(crate) fn current(&self, kind: &ResourceType, namespace: Option<&str>, name: &str) -> Option<Value> {
+        let entry = self.store.get(&kind.key, namespace.unwrap_or_default(), name)?;
+        let mut value = entry.value.clone();
+        in_version(kind, &mut value);
+        Some(value)
+    }
+
+    fn check_namespace(
+        &self,
+        kind: &ResourceType,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        let Some(namespace) = namespace else { return Ok(()) };
+        let namespaces = self.registry.find("", "v1", "namespaces");
+        let (Some(entry), _) = (self.store.get("/namespaces", "", namespace), &namespaces) else {
+            return match namespaces {
+                Some(namespaces) => Err(Refusal::not_found(&namespaces, namespace)),
+                None => Ok(()),
+            };
+        };
+        if entry.value["metadata"]["deletionTimestamp"].is_string() {
+            let why = format!(
+                "unable to create new content in namespace {namespace} because it is being terminated"
+            );
+            let mut refusal = Refusal::forbidden(kind, name, &why);
+            if let Some(Value::Object(details)) = &mut refusal.details {
+                let message = format!("namespace {namespace} is being terminated");
+                let cause = json!({"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"});
+                details.insert("causes".to_owned(), json!([cause]));
+            }
+            return Err(refusal);
+        }
+        Ok(())
+    }
+}
+
+/// Sets the `apiVersion` of a custom object to the version in which it is read.
+pub(crate) fn in_version(kind: &ResourceType, value: &mut Value) {
+    if kind.crd.is_some() {
+        value["apiVersion"] = json!(kind.api_version());
+    }
+}
+
+fn set_namespace(kind: &ResourceType, namespace: Option<&str>, object: &mut Value) -> Result<(), Refusal> {
+    let given = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    match namespace {
+        Some(namespace) if given.is_empty() => object["metadata"]["namespace"] = json!(namespace),
+        Some(namespace) if given != namespace => {
+            return Err(Refusal::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        Some(_) => {}
+        None if kind.namespaced => {
+            return Err(Refusal::bad_request("an empty namespace may not be set during creation"));
+        }
+        None => {
+            if let Value::Object(metadata) = &mut object["metadata"] {
+                metadata.shift_remove("namespace");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a client cannot change stays as it is.
+fn keep_server_fields(live: &Value, object: &mut Value) {
+    let Value::Object(metadata) = &mut object["metadata"] else { return };
+    for field in SERVER_FIELDS.iter().filter(|field| **field != "managedFields") {
+        match live["metadata"].get(*field) {
+            Some(value) => metadata.insert((*field).to_owned(), value.clone()),
+            None => metadata.shift_remove(*field),
+        };
+    }
+}
+
+/// The main endpoint leaves status alone, `/status` leaves all but status (and plain metadata of built-in kinds) alone.
+fn separate_status(kind: &ResourceType, live: &Value, object: &mut Value, subresource: &str) {
+    if !kind.has_status {
+        return;
+    }
+    if subresource == "status" {
+        let status = object.get("status").cloned();
+        let metadata = object["metadata"].clone();
+        let mut kept = live.clone();
+        if let Value::Object(map) = &mut kept {
+            match status {
+                Some(status) => map.insert("status".to_owned(), status),
+                None => map.shift_remove("status"),
+            };
+            if kind.crd.is_none() {
+                map.insert("metadata".to_owned(), metadata);
+            } else if let Some(Value::Object(own)) = map.get_mut("metadata")
+                && let Some(fields) = metadata.get("managedFields")
+            {
+                own.insert("managedFields".to_owned(), fields.clone());
+            }
+        }
+        *object = kept;
+    } else if let Value::Object(map) = object {
+        match live.get("status") {
+            Some(status) => map.insert("status".to_owned(), status.clone()),
+            None => map.shift_remove("status"),
+        };
+    }
+}
+
+/// Whether anything but metadata and status differs.
+fn differs_beyond_metadata(live: &Value, object: &Value) -> bool {
+    let rest = |value: &Value| -> Vec<(String, Value)> {
+        let mut fields: Vec<(String, Value)> = value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| *key != "metadata" && *key != "status")
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        fields
+    };
+    rest(live) != rest(object)
+}
+
+/// Whether a write changes nothing: then no new revision is made. For plain writes the ownership record does not count.
+fn same(live: &Value, object: &Value, applied: bool) -> bool {
+    if applied {
+        return live == object;
+    }
+    let bare = |value: &Value| {
+        let mut value = value.clone();
+        if let Value::Object(metadata) = &mut value["metadata"] {
+            metadata.shift_remove("managedFields");
+        }
+        value
+    };
+    live == object || bare(live) == bare(object)
+}

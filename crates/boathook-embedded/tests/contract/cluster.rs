@@ -1,0 +1,146 @@
+//! The API under test, a namespace of its own for each test, and raw requests: rules are about what is on the wire.
+
+use boathook_embedded::Embedded;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+/// An API and a namespace in it.
+pub(crate) struct Cluster {
+    pub(crate) client: kube::Client,
+    pub(crate) namespace: String,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    pub(crate) body: Value,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Answer {
+    /// The object of a success.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert!(self.code < 300, "{} {}", self.code, self.body);
+        self.body
+    }
+
+    /// The message of a refusal with this code and reason.
+    #[track_caller]
+    pub(crate) fn refused(self, code: u16, reason: &str) -> String {
+        assert_eq!(
+            (self.code, self.body["reason"].as_str().unwrap_or_default()),
+            (code, reason),
+            "{}",
+            self.body
+        );
+        assert_eq!(self.body["kind"], "Status");
+        assert_eq!(self.body["apiVersion"], "v1");
+        assert_eq!(self.body["status"], "Failure");
+        assert_eq!(self.body["code"], code);
+        self.body["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Cluster {
+    /// The API under test with a fresh namespace.
+    pub(crate) async fn new() -> Self {
+        let client = Embedded::new().client("default");
+        let cluster = Self { client, namespace: String::new() };
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "contract-"}});
+        let made = cluster.post("/api/v1/namespaces", namespace).await.ok();
+        Self { namespace: made["metadata"]["name"].as_str().unwrap().to_owned(), ..cluster }
+    }
+
+    /// The path of a core resource in the namespace.
+    pub(crate) fn core(&self, rest: &str) -> String {
+        format!("/api/v1/namespaces/{}/{rest}", self.namespace)
+    }
+
+    /// The path of a resource of a group in the namespace.
+    pub(crate) fn group(&self, group_version: &str, rest: &str) -> String {
+        format!("/apis/{group_version}/namespaces/{}/{rest}", self.namespace)
+    }
+
+    /// Sends a request with a body of a media type.
+    pub(crate) async fn send(&self, method: &str, path: &str, media: &str, body: String) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("Content-Type", media)
+            .header("User-Agent", "contract/1.0")
+            .body(kube::client::Body::from(body.into_bytes()))
+            .unwrap();
+        let (head, body) = self.client.send(request).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let header = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+        Answer {
+            code: StatusCode::as_u16(&head.status),
+            body: serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes))),
+            warnings: head.headers.get_all("warning").iter().map(header).collect(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, "application/json", String::new()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, "application/json", body.to_string()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, "application/json", body.to_string()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, body: Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send("DELETE", path, "application/json", body).await
+    }
+
+    pub(crate) async fn merge(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, "application/merge-patch+json", body.to_string()).await
+    }
+
+    pub(crate) async fn strategic(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, "application/strategic-merge-patch+json", body.to_string()).await
+    }
+
+    pub(crate) async fn json_patch(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, "application/json-patch+json", body.to_string()).await
+    }
+
+    /// Server-side apply by a manager; `more` is further query text.
+    pub(crate) async fn apply(&self, path: &str, manager: &str, more: &str, body: Value) -> Answer {
+        let path = format!("{path}?fieldManager={manager}{more}");
+        self.send("PATCH", &path, "application/apply-patch+yaml", body.to_string()).await
+    }
+
+    /// The events of a watch that ends after a second.
+    pub(crate) async fn watch(&self, path: &str) -> Vec<Value> {
+        let more = if path.contains('?') { '&' } else { '?' };
+        let request = Request::get(format!("{path}{more}watch=1&timeoutSeconds=1"))
+            .body(kube::client::Body::empty())
+            .unwrap();
+        let answer = self.client.send(request).await.unwrap();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// A ConfigMap.
+pub(crate) fn config_map(name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+}
+
+/// The types and names of watch events.
+pub(crate) fn events(list: &[Value]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    list.iter()
+        .map(|event| format!("{} {}", text(&event["type"]), text(&event["object"]["metadata"]["name"])))
+        .collect()
+}
