@@ -142,14 +142,13 @@ fn read_document(
         ends_in_block: tape.as_ref().is_some_and(|tape| tape.ends_in_block),
     };
     let Some(tape) = tape else { return Ok(document) };
-    document.head =
-        head::read(&mut Walk::new(&tape), tape.nodes[0].place).map_err(|error| match error {
-            HeadError::Yaml(error) => fail(error),
-            HeadError::Type { place, .. } => {
-                let help = "Helm refuses the whole render for this";
-                at(Diagnostic::error("wrong-type", error.to_string()).help(help), &path, inside(start, place))
-            }
-        })?;
+    document.head = head::read(&mut Walk::new(&tape), tape.nodes[0].place).map_err(|error| match error {
+        HeadError::Yaml(error) => fail(error),
+        HeadError::Type { place, .. } => {
+            let help = "Helm refuses the whole render for this";
+            at(Diagnostic::error("wrong-type", error.to_string()).help(help), &path, inside(start, place))
+        }
+    })?;
     // The reader that feeds the cluster goes line by line: it takes `---` at the start for a separator, adds the last
     // line break if it is missing, and drops one carriage return per line.
     if let Some(rest) = text.strip_prefix("---") {
@@ -176,7 +175,8 @@ impl Document {
     /// # Errors
     /// A diagnostic, where the text cannot be read again so.
     pub fn into_ordinary(mut self) -> Result<Self, Diagnostic> {
-        if self.ends_in_block {
+        // Only a block whose header has a `+` keeps the line break; a `+` elsewhere costs a second reading.
+        if self.ends_in_block && self.text.contains('+') {
             let text = format!("{}\n", self.text.replace("\r\n", "\n"));
             self.build(&text, &mut 0)?;
         }

@@ -1,8 +1,11 @@
 //! What Helm's own code answered (vectors/README.md), against what this crate answers; laws that hold for any input; and
 //! input that is meant to do harm. One binary, so that it is linked once.
 
+mod diagnostics;
 mod documents;
 mod hooks;
+mod limits;
 mod order;
+mod properties;
 mod vectors;
 mod yaml_scalars;
