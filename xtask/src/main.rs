@@ -1,1 +1,79 @@
-fn main() {}
+//! Tasks of the project: `cargo xtask demo | test | plugins | receiver | tidy`. Plain programs that call cargo; nothing of
+//! the product is in here.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells what it does")]
+
+mod demo;
+mod plugins;
+mod receiver;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+
+const HELP: &str = "usage: cargo xtask TASK
+
+  demo       build everything, plugins included, and run the two worked examples on the embedded cluster
+  test       build everything, plugins included, and run all tests
+  plugins    build the plugins into target/boathook-plugins
+  receiver   print every webhook that arrives at http://127.0.0.1:8642/ (or --port N) until Ctrl-C
+  tidy       check what the compiler does not: crates without IO, file sizes, links of the documents";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["demo"] => demo::run(),
+        ["test", rest @ ..] => test(rest),
+        ["plugins"] => plugins::build(),
+        ["receiver"] => receiver::run(receiver::PORT),
+        ["receiver", "--port", port] => match port.parse() {
+            Ok(port) => receiver::run(port),
+            Err(_) => Err(anyhow::anyhow!("--port takes a number")),
+        },
+        ["tidy"] => tidy::run(),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that is tested: the plugins on the host, then the workspace, whose tests use the built plugins.
+fn test(extra: &[&str]) -> Result<()> {
+    plugins::build()?;
+    plugins::test()?;
+    // The program and its plugins are inputs of the tests.
+    cargo(&["build", "--package", "boathook-cli"])?;
+    let mut args = vec!["test", "--workspace"];
+    args.extend(extra);
+    cargo(&args)
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+/// Runs cargo in the workspace.
+fn cargo(args: &[&str]) -> Result<()> {
+    execute(Command::new(env!("CARGO")).args(args).current_dir(root()))
+}
+
+/// Runs a command and says which one failed.
+fn execute(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.status().with_context(|| format!("cannot start {shown}"))?;
+    if !status.success() {
+        bail!("{shown} failed: {status}");
+    }
+    Ok(())
+}
