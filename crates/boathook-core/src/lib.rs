@@ -22,6 +22,7 @@ pub mod order;
 pub mod permissions;
 pub mod plan;
 pub mod plugin;
+pub mod readiness;
 pub mod release;
 pub mod report;
 pub mod run_event;

@@ -7,7 +7,7 @@ use boathook_core::authorize::{
     KubernetesRequest, Observes, PatchBody, Request, RequestError, authorize, parse_gvk, reveal,
 };
 use boathook_core::names::{Resource, Target};
-use boathook_core::readiness::{WaitCondition as Condition, condition_met};
+use boathook_core::readiness::{JsonPath, WaitCondition as Condition, condition_met};
 use boathook_core::{Object, ObjectRef};
 use boathook_engine::cluster::{ClusterError, ClusterErrorKind, ListOptions, Patch, Preconditions, Verdict, WriteOptions};
 use serde_json::{Map, Value};
@@ -307,7 +307,10 @@ fn read_condition(condition: WaitCondition) -> Result<Condition, Error> {
         WaitCondition::Absent => Condition::Absent,
         WaitCondition::Ready => Condition::Ready,
         WaitCondition::StatusCondition((r#type, status)) => Condition::Status { r#type, status },
-        WaitCondition::JsonPath((path, value)) => Condition::JsonPath { path, value },
+        WaitCondition::JsonPath((path, value)) => {
+            let path = JsonPath::parse(&path).map_err(|error| Error::Invalid(error.to_string()))?;
+            Condition::JsonPath { path, value }
+        }
     })
 }
 
