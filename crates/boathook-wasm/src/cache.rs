@@ -91,8 +91,10 @@ impl Cache {
                 return None;
             }
         };
-        let code = check(&file, key).and_then(|code| trusted::deserialize(engine, code, form).map_err(|e| e.to_string()));
-        code.inspect_err(|reason| tracing::warn!(path = %path.display(), reason, "compiled plugin not used")).ok()
+        let code = check(&file, key)
+            .and_then(|code| trusted::deserialize(engine, code, form).map_err(|e| e.to_string()));
+        code.inspect_err(|reason| tracing::warn!(path = %path.display(), reason, "compiled plugin not used"))
+            .ok()
     }
 
     /// Keeps code under a key.

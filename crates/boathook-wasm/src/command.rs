@@ -60,8 +60,11 @@ pub(crate) async fn run(
     answers.push(protocol::first_line(call));
     let lines = Conversation { capabilities: &mut capabilities, answers, ending: None, ignored: 0 };
     let attempt = async {
-        let (mut guest, mut lines, mut writer) =
-            (std::pin::pin!(guest), std::pin::pin!(lines.read(host_stdout)), std::pin::pin!(write(queue, host_stdin)));
+        let (mut guest, mut lines, mut writer) = (
+            std::pin::pin!(guest),
+            std::pin::pin!(lines.read(host_stdout)),
+            std::pin::pin!(write(queue, host_stdin)),
+        );
         let mut ended = None;
         loop {
             tokio::select! {
@@ -93,7 +96,12 @@ fn verdict(
         Ok(()) => 0,
         Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(I32Exit(code)) => *code,
-            None => return Err(because_denied(trap::plugin_error(error, call.timeout, &log.last()), capabilities)),
+            None => {
+                return Err(because_denied(
+                    trap::plugin_error(error, call.timeout, &log.last()),
+                    capabilities,
+                ));
+            }
         },
     };
     let calls = capabilities.calls();
@@ -109,7 +117,9 @@ fn verdict(
             data: data.map(|data| capabilities.log().scrubber().value(data)),
             calls,
         }),
-        (0, None) => Ok(PluginReport { message: "exited with code 0".to_owned(), changed: None, data: None, calls }),
+        (0, None) => {
+            Ok(PluginReport { message: "exited with code 0".to_owned(), changed: None, data: None, calls })
+        }
         (code, _) => {
             let last = log.last().last().map(|line| format!(": {line}")).unwrap_or_default();
             Err(failed(format!("exited with code {code}{last}"), false))
@@ -221,7 +231,9 @@ impl Ending {
     /// Data of a report, unless there is too much of it.
     fn capped(data: Option<Value>, cap: usize) -> Result<Option<Value>, String> {
         match data {
-            Some(data) if data.to_string().len() > cap => Err(format!("the report's data has more than {}", bytes(cap as u64))),
+            Some(data) if data.to_string().len() > cap => {
+                Err(format!("the report's data has more than {}", bytes(cap as u64)))
+            }
             other => Ok(other),
         }
     }

@@ -78,9 +78,16 @@ fn failed(failure: Failure, capabilities: &Capabilities) -> PluginError {
     let (message, retryable, retry_after) = match failure {
         Failure::Permanent(message) => (message, false, None),
         Failure::Retryable(message) => (message, true, None),
-        Failure::RetryAfter((message, milliseconds)) => (message, true, Some(Duration::from_millis(milliseconds))),
+        Failure::RetryAfter((message, milliseconds)) => {
+            (message, true, Some(Duration::from_millis(milliseconds)))
+        }
     };
-    PluginError::Failed { message: clean(message, capabilities), retryable, retry_after, calls: capabilities.calls() }
+    PluginError::Failed {
+        message: clean(message, capabilities),
+        retryable,
+        retry_after,
+        calls: capabilities.calls(),
+    }
 }
 
 fn finish(report: Report, capabilities: &Capabilities) -> PluginReport {

@@ -58,7 +58,12 @@ impl Cluster for DryRunCluster {
         Ok(created)
     }
 
-    async fn patch(&self, target: &Target, patch: &Patch, options: &WriteOptions) -> Result<Object, ClusterError> {
+    async fn patch(
+        &self,
+        target: &Target,
+        patch: &Patch,
+        options: &WriteOptions,
+    ) -> Result<Object, ClusterError> {
         let patched = self.inner.patch(target, patch, &dry(options)).await?;
         self.note(&format!("would change {target}"));
         Ok(patched)

@@ -1,8 +1,12 @@
 //! The wasmtime engine: its settings, and the thread that moves its epoch. It knows nothing of hooks.
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
-use crate::limits::{ASYNC_STACK_BYTES, MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES, TICK, WASM_STACK_BYTES};
+use crate::limits::{
+    ASYNC_STACK_BYTES, MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES, TICK, WASM_STACK_BYTES,
+};
 
 /// Instances that the pool has slots for. Only address space is reserved; a slot costs memory once it was used.
 const POOL_SLOTS: u32 = 32;

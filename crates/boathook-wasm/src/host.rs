@@ -42,7 +42,12 @@ impl WasmHost {
     /// A host; reads nothing yet.
     pub fn new(options: WasmHostOptions) -> Self {
         let WasmHostOptions { built_in, plugin_dirs, cache_dir, pooling } = options;
-        Self { library: Arc::new(Library { built_in, plugin_dirs }), cache_dir, pooling, runtime: OnceLock::new() }
+        Self {
+            library: Arc::new(Library { built_in, plugin_dirs }),
+            cache_dir,
+            pooling,
+            runtime: OnceLock::new(),
+        }
     }
 
     fn runtime(&self) -> Result<&Arc<Runtime>, PluginError> {
@@ -95,9 +100,13 @@ async fn contained(
     attempt: impl Future<Output = Result<PluginReport, PluginError>> + Send,
 ) -> Result<PluginReport, PluginError> {
     let mut attempt = Box::pin(attempt);
-    std::future::poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))) {
-        Ok(poll) => poll,
-        Err(panic) => Poll::Ready(Err(PluginError::Internal { message: format!("panic: {}", words(&*panic)) })),
+    std::future::poll_fn(move |context| {
+        match catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))) {
+            Ok(poll) => poll,
+            Err(panic) => {
+                Poll::Ready(Err(PluginError::Internal { message: format!("panic: {}", words(&*panic)) }))
+            }
+        }
     })
     .await
 }

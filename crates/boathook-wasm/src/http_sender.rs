@@ -94,7 +94,11 @@ async fn exchange(stream: connect::Stream, message: request::Message) -> Result<
         let headers = head.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
-        Ok(Response { status: head.status.as_u16(), headers: headers.collect(), body: Bytes::from(body.to_bytes()).into() })
+        Ok(Response {
+            status: head.status.as_u16(),
+            headers: headers.collect(),
+            body: Bytes::from(body.to_bytes()).into(),
+        })
     };
     tokio::select! {
         response = answer => response,

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use boathook_core::plugin::{Capability, Declaration, DeclaredCapability, PluginForm, PluginInfo, PluginOrigin};
+use boathook_core::plugin::{
+    Capability, Declaration, DeclaredCapability, PluginForm, PluginInfo, PluginOrigin,
+};
 use boathook_engine::plugin_host::PluginError;
 use sha2::{Digest as _, Sha256};
 use wasmparser::{ComponentExternalKind, ExternalKind, Parser, Payload, Validator, WasmFeatures};
@@ -185,9 +187,15 @@ fn component_imports(surface: &Surface) -> Result<BTreeSet<Capability>, Refusal>
     let run = surface.exports.iter().any(|(name, instance)| *instance && is_ours(name, "run"));
     if !run {
         let found: Vec<&str> = surface.exports.iter().map(|(name, _)| name.as_str()).collect();
-        let found = if found.is_empty() { "it exports nothing".to_owned() } else { format!("it exports {}", found.join(", ")) };
+        let found = if found.is_empty() {
+            "it exports nothing".to_owned()
+        } else {
+            format!("it exports {}", found.join(", "))
+        };
         return Err((
-            format!("a component of another world: it does not export {PACKAGE}run@{WORLD_VERSION} ({found})"),
+            format!(
+                "a component of another world: it does not export {PACKAGE}run@{WORLD_VERSION} ({found})"
+            ),
             "build it for the world `hook` of package boathook:hook (see wit/README.md)".to_owned(),
         ));
     }
@@ -240,7 +248,9 @@ enum Import {
 }
 
 fn classify(import: &str) -> Import {
-    if let Some(capability) = Capability::ALL.into_iter().find(|capability| is_ours(import, capability.as_str())) {
+    if let Some(capability) =
+        Capability::ALL.into_iter().find(|capability| is_ours(import, capability.as_str()))
+    {
         return Import::Ours(Some(capability));
     }
     if is_ours(import, "types") {
@@ -248,7 +258,11 @@ fn classify(import: &str) -> Import {
     }
     let wasi = WASI_PACKAGES.iter().any(|package| import.starts_with(package));
     let version = import.rsplit_once('@').map(|(_, version)| version);
-    if wasi && version.is_some_and(|version| version.starts_with("0.2.")) { Import::Wasi } else { Import::Unknown }
+    if wasi && version.is_some_and(|version| version.starts_with("0.2.")) {
+        Import::Wasi
+    } else {
+        Import::Unknown
+    }
 }
 
 /// Whether a name is an interface of our package in a version that the linker takes for [`WORLD_VERSION`].
@@ -259,12 +273,15 @@ fn is_ours(name: &str, interface: &str) -> bool {
 }
 
 fn is_compatible(version: &str) -> bool {
-    version.strip_prefix("0.1.").is_some_and(|patch| patch.bytes().all(|byte| byte.is_ascii_digit()) && !patch.is_empty())
+    version
+        .strip_prefix("0.1.")
+        .is_some_and(|patch| patch.bytes().all(|byte| byte.is_ascii_digit()) && !patch.is_empty())
 }
 
 fn declared(json: &[u8], imports: &BTreeSet<Capability>, form: PluginForm) -> Result<Declaration, String> {
-    let declaration: Declaration = serde_json::from_slice(json)
-        .map_err(|error| format!("its declaration (custom section {DECLARATION_SECTION}) cannot be read: {error}"))?;
+    let declaration: Declaration = serde_json::from_slice(json).map_err(|error| {
+        format!("its declaration (custom section {DECLARATION_SECTION}) cannot be read: {error}")
+    })?;
     if declaration.name.is_empty() {
         return Err("its declaration has no name".to_owned());
     }
@@ -277,7 +294,9 @@ fn declared(json: &[u8], imports: &BTreeSet<Capability>, form: PluginForm) -> Re
     let missing: Vec<&str> = imports
         .iter()
         .filter(|capability| form == PluginForm::Component && !is_harmless(**capability))
-        .filter(|capability| !declaration.capabilities.iter().any(|declared| declared.capability == **capability))
+        .filter(|capability| {
+            !declaration.capabilities.iter().any(|declared| declared.capability == **capability)
+        })
         .map(|capability| capability.as_str())
         .collect();
     if missing.is_empty() {
@@ -296,7 +315,11 @@ fn undeclared(name: &str, imports: &BTreeSet<Capability>, form: PluginForm) -> D
         },
         capabilities: imports
             .iter()
-            .map(|capability| DeclaredCapability { capability: *capability, why: String::new(), uses: Vec::new() })
+            .map(|capability| DeclaredCapability {
+                capability: *capability,
+                why: String::new(),
+                uses: Vec::new(),
+            })
             .collect(),
         ..Declaration::default()
     }

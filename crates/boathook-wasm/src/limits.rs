@@ -107,7 +107,12 @@ impl RunLimiter {
 }
 
 impl wasmtime::ResourceLimiter for RunLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let wanted = self.memory.saturating_add(desired.saturating_sub(current) as u64);
         if wanted > self.memory_limit {
             return Err(LimitError::Memory { limit: self.memory_limit, wanted }.into());
@@ -116,7 +121,12 @@ impl wasmtime::ResourceLimiter for RunLimiter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let wanted = self.tables.saturating_add(desired.saturating_sub(current));
         if wanted > MAX_TABLE_ELEMENTS {
             return Err(LimitError::Table { wanted }.into());

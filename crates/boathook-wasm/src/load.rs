@@ -71,7 +71,9 @@ impl Library {
                 .iter()
                 .find(|built_in| inspect::digest(built_in.bytes) == plugin.digest)
                 .map(|built_in| Cow::Borrowed(built_in.bytes)),
-            PluginOrigin::Installed(path) | PluginOrigin::File(path) => Some(Cow::Owned(read(Path::new(path), path)?)),
+            PluginOrigin::Installed(path) | PluginOrigin::File(path) => {
+                Some(Cow::Owned(read(Path::new(path), path)?))
+            }
         };
         bytes.filter(|bytes| inspect::digest(bytes) == plugin.digest).ok_or_else(|| PluginError::Invalid {
             message: format!("{}: changed since the plan was made", plugin.origin),
@@ -141,9 +143,15 @@ impl Library {
 
     fn help(&self) -> String {
         let names = self.names();
-        let exist = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
-        let folders: Vec<String> = self.plugin_dirs.iter().map(|folder| folder.display().to_string()).collect();
-        let looked = if folders.is_empty() { String::new() } else { format!(" (looked in {})", folders.join(", ")) };
+        let exist = if names.is_empty() {
+            "there are none".to_owned()
+        } else {
+            format!("there are {}", names.join(", "))
+        };
+        let folders: Vec<String> =
+            self.plugin_dirs.iter().map(|folder| folder.display().to_string()).collect();
+        let looked =
+            if folders.is_empty() { String::new() } else { format!(" (looked in {})", folders.join(", ")) };
         format!("{exist}{looked}; a file is named by its path, ./plugin.wasm")
     }
 }
@@ -187,7 +195,8 @@ fn read(path: &Path, place: &str) -> Result<Vec<u8>, PluginError> {
         return Err(refuse("not a file".to_owned(), None));
     }
     let too_large = |size: u64| {
-        let message = format!("the file has {}, plugins have at most {}", bytes(size), bytes(MAX_PLUGIN_BYTES));
+        let message =
+            format!("the file has {}, plugins have at most {}", bytes(size), bytes(MAX_PLUGIN_BYTES));
         refuse(message, Some("build it with optimisation for size, without debug information"))
     };
     if metadata.len() > MAX_PLUGIN_BYTES {
@@ -202,6 +211,3 @@ fn read(path: &Path, place: &str) -> Result<Vec<u8>, PluginError> {
     }
     Ok(contents)
 }
-
-#[cfg(test)]
-mod tests;

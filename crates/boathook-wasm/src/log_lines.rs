@@ -34,7 +34,6 @@ pub(crate) struct LogLines {
 #[derive(Debug, Default)]
 struct State {
     kept_bytes: u64,
-    dropped_lines: u64,
     dropped_bytes: u64,
     last: VecDeque<String>,
 }
@@ -71,11 +70,11 @@ impl LogLines {
     /// Says once how much was dropped.
     pub(crate) fn finish(&self) {
         let state = self.state();
-        if state.dropped_bytes > 0 || state.dropped_lines > 0 {
+        if state.dropped_bytes > 0 {
             let line = format!(
-                "{} log lines and {} of text over the cap of {} were dropped",
-                state.dropped_lines,
+                "{} of log were dropped (a line is cut at {}, a run keeps {})",
                 bytes(state.dropped_bytes),
+                bytes(MAX_LINE_BYTES as u64),
                 bytes(self.cap)
             );
             self.signal(PluginSignal::Log { level: LogLevel::Warn, line });
@@ -86,7 +85,6 @@ impl LogLines {
     fn line(&self, level: LogLevel, line: &[u8], cut: u64) {
         let mut state = self.state();
         if state.kept_bytes >= self.cap {
-            state.dropped_lines += 1;
             state.dropped_bytes += line.len() as u64 + cut;
             return;
         }
@@ -110,14 +108,14 @@ impl LogLines {
         self.signal(PluginSignal::Log { level, line: text });
     }
 
-    fn drop_unseen(&self, lines: u64, bytes: u64) {
+    /// Counts text instead of looking at it, if no more of it is kept.
+    fn is_over(&self, size: usize) -> bool {
         let mut state = self.state();
-        state.dropped_lines += lines;
-        state.dropped_bytes += bytes;
-    }
-
-    fn is_full(&self) -> bool {
-        self.state().kept_bytes >= self.cap
+        let full = state.kept_bytes >= self.cap;
+        if full {
+            state.dropped_bytes += size as u64;
+        }
+        full
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -154,10 +152,7 @@ impl GuestOutput {
 
     fn take(&self, text: &[u8]) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.line.is_empty() && self.log.is_full() {
-            // A guest that floods its log pays for a count, not for copies.
-            let lines = text.iter().filter(|byte| **byte == b'\n').count();
-            self.log.drop_unseen(lines as u64, text.len() as u64);
+        if pending.line.is_empty() && self.log.is_over(text.len()) {
             return;
         }
         for piece in text.split_inclusive(|byte| *byte == b'\n') {
@@ -291,7 +286,7 @@ mod tests {
         let lines = lines(&mut receiver);
         assert_eq!(lines[0].len(), MAX_LINE_BYTES + " … (cut)".len());
         assert_eq!(lines[1], "next");
-        assert_eq!(lines[2], "0 log lines and 1 KiB of text over the cap of 1 MiB were dropped");
+        assert_eq!(lines[2], "1 KiB of log were dropped (a line is cut at 8 KiB, a run keeps 1 MiB)");
     }
 
     #[test]
@@ -307,7 +302,7 @@ mod tests {
         log.finish();
         assert_eq!(
             lines(&mut receiver),
-            ["123456789", "101 log lines and 509 bytes of text over the cap of 10 bytes were dropped"]
+            ["123456789", "509 bytes of log were dropped (a line is cut at 8 KiB, a run keeps 10 bytes)"]
         );
     }
 }

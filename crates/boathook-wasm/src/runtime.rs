@@ -47,7 +47,9 @@ impl Runtime {
         let engine = engine::start(pooling)?;
         let mut component_linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut component_linker)?;
-        capability::add_to_linker(&mut component_linker, |state: &mut ComponentState| &mut state.capabilities)?;
+        capability::add_to_linker(&mut component_linker, |state: &mut ComponentState| {
+            &mut state.capabilities
+        })?;
         Ok(Self {
             engine,
             component_linker,
@@ -133,7 +135,10 @@ impl Runtime {
             }
         };
         linked.map_err(|error| PluginError::Invalid {
-            message: format!("{}: does not fit this host (boathook:hook@{WORLD_VERSION}): {error:#}", plugin.name),
+            message: format!(
+                "{}: does not fit this host (boathook:hook@{WORLD_VERSION}): {error:#}",
+                plugin.name
+            ),
             help: Some("build it again with the wit/ files of this version".to_owned()),
         })
     }

@@ -73,9 +73,9 @@ impl Scrubber {
         match value {
             Value::String(text) => Value::String(self.text(text)),
             Value::Array(items) => Value::Array(items.into_iter().map(|item| self.value(item)).collect()),
-            Value::Object(map) => {
-                Value::Object(map.into_iter().map(|(key, value)| (self.text(key), self.value(value))).collect())
-            }
+            Value::Object(map) => Value::Object(
+                map.into_iter().map(|(key, value)| (self.text(key), self.value(value))).collect(),
+            ),
             other => other,
         }
     }
@@ -104,7 +104,11 @@ mod tests {
     #[test]
     fn a_value_goes_in_each_of_its_forms() {
         let scrubber = scrubber(&[("hook", "https://h.example/T0/B\"x")]);
-        for text in ["to https://h.example/T0/B\"x now", "to https%3A%2F%2Fh.example%2FT0%2FB%22x now", "to https://h.example/T0/B\\\"x now"] {
+        for text in [
+            "to https://h.example/T0/B\"x now",
+            "to https%3A%2F%2Fh.example%2FT0%2FB%22x now",
+            "to https://h.example/T0/B\\\"x now",
+        ] {
             assert_eq!(scrubber.text(text.to_owned()), "to [credential hook] now");
         }
     }

@@ -34,7 +34,8 @@ pub(crate) fn plugin_error(error: &wasmtime::Error, timeout: Duration, last_line
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::UnreachableCodeReached) => match panic_text(last_lines) {
             Some(text) => format!("the plugin panicked: {text}"),
-            None => "the plugin gave up (wasm `unreachable`: a panic, an abort or an uncaught exception)".to_owned(),
+            None => "the plugin gave up (wasm `unreachable`: a panic, an abort or an uncaught exception)"
+                .to_owned(),
         },
         Some(Trap::StackOverflow) => "the plugin's stack overflowed (endless recursion?)".to_owned(),
         Some(trap) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
@@ -86,18 +87,27 @@ mod tests {
 
     #[test]
     fn the_panic_is_the_line_after_its_place() {
-        let log = lines(&["x", "thread 'main' (1) panicked at src/lib.rs:3:5:", "no such thing", "note: run with"]);
+        let log =
+            lines(&["x", "thread 'main' (1) panicked at src/lib.rs:3:5:", "no such thing", "note: run with"]);
         assert_eq!(panic_text(&log), Some("no such thing"));
-        assert_eq!(panic_text(&lines(&["thread '<unnamed>' panicked at src/lib.rs:3:5:"])), Some("src/lib.rs:3:5:"));
+        assert_eq!(
+            panic_text(&lines(&["thread '<unnamed>' panicked at src/lib.rs:3:5:"])),
+            Some("src/lib.rs:3:5:")
+        );
         assert_eq!(panic_text(&lines(&["quiet"])), None);
     }
 
     #[test]
     fn limits_and_deadlines_are_found_below_context() {
-        let error = wasmtime::Error::from(LimitError::Calls { capability: "http", limit: 100 }).context("outer");
+        let error =
+            wasmtime::Error::from(LimitError::Calls { capability: "http", limit: 100 }).context("outer");
         let found = plugin_error(&error, Duration::from_secs(1), &[]);
-        assert!(matches!(found, PluginError::LimitReached { what } if what == "limit of 100 http calls in one run reached"));
+        assert!(
+            matches!(found, PluginError::LimitReached { what } if what == "limit of 100 http calls in one run reached")
+        );
         let error = wasmtime::Error::from(DeadlineExceeded).context("outer");
-        assert!(matches!(plugin_error(&error, Duration::from_secs(3), &[]), PluginError::Timeout { limit } if limit.as_secs() == 3));
+        assert!(
+            matches!(plugin_error(&error, Duration::from_secs(3), &[]), PluginError::Timeout { limit } if limit.as_secs() == 3)
+        );
     }
 }

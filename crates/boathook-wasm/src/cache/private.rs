@@ -72,7 +72,11 @@ fn check_owner(metadata: &Metadata, what: &str) -> Result<(), String> {
         return Err(format!("{what} belongs to another user"));
     }
     if metadata.mode() & OTHERS != 0 {
-        return Err(format!("{what} is open to others (mode {:o}, not 0{}00)", metadata.mode() & 0o777, if metadata.is_dir() { 7 } else { 6 }));
+        return Err(format!(
+            "{what} is open to others (mode {:o}, not 0{}00)",
+            metadata.mode() & 0o777,
+            if metadata.is_dir() { 7 } else { 6 }
+        ));
     }
     Ok(())
 }

@@ -32,6 +32,10 @@ impl Host for Capabilities {
     }
 
     async fn credential(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.credentials.get(&name).filter(|credential| credential.reveal).map(|credential| credential.value.clone()))
+        Ok(self
+            .credentials
+            .get(&name)
+            .filter(|credential| credential.reveal)
+            .map(|credential| credential.value.clone()))
     }
 }

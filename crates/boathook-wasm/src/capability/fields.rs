@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn dots_in_keys_are_escaped() {
-        assert_eq!(selected(&["metadata.annotations.a\\.b/c"]), json!({"metadata": {"annotations": {"a.b/c": "x"}}}));
+        assert_eq!(
+            selected(&["metadata.annotations.a\\.b/c"]),
+            json!({"metadata": {"annotations": {"a.b/c": "x"}}})
+        );
     }
 
     #[test]

@@ -59,13 +59,19 @@ impl Capabilities {
         let timeout = self.within_deadline(wish);
         let resolved = tokio::time::timeout(timeout, http_sender::resolve(typed.url())).await;
         let found = resolved.map_err(|_elapsed| Error::Timeout)??;
-        let allowed = authorize_addresses(&self.grant, &typed, &found).map_err(|denial| self.refuse(&denial))?;
+        let allowed =
+            authorize_addresses(&self.grant, &typed, &found).map_err(|denial| self.refuse(&denial))?;
         let timeout = self.within_deadline(timeout);
         let response = http_sender::send(&typed, body, &self.credentials, &allowed, timeout).await?;
         // A server that echoes what it got must not become the way to read a credential.
         let scrubber = self.log().scrubber();
-        let headers = response.headers.into_iter().map(|(name, value)| Header { name, value: scrubber.text(value) });
-        Ok(Response { status: response.status, headers: headers.collect(), body: scrubber.bytes(response.body) })
+        let headers =
+            response.headers.into_iter().map(|(name, value)| Header { name, value: scrubber.text(value) });
+        Ok(Response {
+            status: response.status,
+            headers: headers.collect(),
+            body: scrubber.bytes(response.body),
+        })
     }
 
     fn refuse(&mut self, denial: &Denial) -> Error {

@@ -9,7 +9,9 @@ use boathook_core::authorize::{
 use boathook_core::names::{Resource, Target};
 use boathook_core::readiness::{JsonPath, WaitCondition as Condition, condition_met};
 use boathook_core::{Object, ObjectRef};
-use boathook_engine::cluster::{ClusterError, ClusterErrorKind, ListOptions, Patch, Preconditions, Verdict, WriteOptions};
+use boathook_engine::cluster::{
+    ClusterError, ClusterErrorKind, ListOptions, Patch, Preconditions, Verdict, WriteOptions,
+};
 use serde_json::{Map, Value};
 
 use super::{Capabilities, fields};
@@ -78,7 +80,8 @@ impl Host for Capabilities {
 impl Capabilities {
     async fn get_object(&mut self, target: &GuestRef, fields: &[String]) -> Result<String, Error> {
         let resource = self.resource(&target.api_version, &target.kind).await?;
-        let request = KubernetesRequest::get(&self.grant, resource, target.namespace.as_deref(), &target.name);
+        let request =
+            KubernetesRequest::get(&self.grant, resource, target.namespace.as_deref(), &target.name);
         let request = self.permit("get", request, &display(target))?;
         let object = self.cluster.get(&target_of(&request)?).await?;
         self.answer(&request, object, fields)
@@ -177,7 +180,11 @@ impl Capabilities {
         self.answer(&request, patched, &[])
     }
 
-    async fn delete_object(&mut self, target: &GuestRef, preconditions: GuestPreconditions) -> Result<(), Error> {
+    async fn delete_object(
+        &mut self,
+        target: &GuestRef,
+        preconditions: GuestPreconditions,
+    ) -> Result<(), Error> {
         let resource = self.resource(&target.api_version, &target.kind).await?;
         let request =
             KubernetesRequest::delete(&self.grant, resource, target.namespace.as_deref(), &target.name);
@@ -197,17 +204,25 @@ impl Capabilities {
         let condition = read_condition(condition)?;
         let observes = match condition {
             Condition::JsonPath { .. } => Observes::Values,
-            Condition::Exists | Condition::Absent | Condition::Status { .. } | Condition::Ready => Observes::State,
+            Condition::Exists | Condition::Absent | Condition::Status { .. } | Condition::Ready => {
+                Observes::State
+            }
         };
         let resource = self.resource(&target.api_version, &target.kind).await?;
-        let request =
-            KubernetesRequest::wait(&self.grant, resource, target.namespace.as_deref(), &target.name, observes);
+        let request = KubernetesRequest::wait(
+            &self.grant,
+            resource,
+            target.namespace.as_deref(),
+            &target.name,
+            observes,
+        );
         let request = self.permit("wait", request, &display(target))?;
         let target = target_of(&request)?;
         let mut until = |object: Option<&Object>| {
             if condition_met(&condition, object) { Verdict::Done } else { Verdict::Waiting }
         };
-        let waited = tokio::time::timeout(self.within_deadline(timeout), self.cluster.wait(&target, &mut until));
+        let waited =
+            tokio::time::timeout(self.within_deadline(timeout), self.cluster.wait(&target, &mut until));
         match waited.await {
             Err(_elapsed) => Err(Error::Timeout),
             Ok(Ok(Some(object))) => self.answer(&request, object, &[]),
@@ -219,7 +234,9 @@ impl Capabilities {
     async fn resource(&self, api_version: &str, kind: &str) -> Result<Resource, Error> {
         let gvk = parse_gvk(api_version, kind).map_err(plain)?;
         self.cluster.resolve(&gvk).await.map_err(|error| match error.kind {
-            ClusterErrorKind::NoSuchKind => Error::Invalid(format!("the cluster has no {api_version} {kind}")),
+            ClusterErrorKind::NoSuchKind => {
+                Error::Invalid(format!("the cluster has no {api_version} {kind}"))
+            }
             _ => error.into(),
         })
     }
@@ -246,8 +263,10 @@ impl Capabilities {
 
     /// The object of a write, with the mark of its release.
     fn owned(&self, request: &KubernetesRequest) -> Result<Object, Error> {
-        let mut object =
-            request.object().cloned().ok_or_else(|| Error::Invalid("the request has no object".to_owned()))?;
+        let mut object = request
+            .object()
+            .cloned()
+            .ok_or_else(|| Error::Invalid("the request has no object".to_owned()))?;
         let annotations = object
             .metadata_mut()
             .entry("annotations")
@@ -258,7 +277,9 @@ impl Capabilities {
             })
             .or_insert_with(|| Value::Object(Map::new()));
         match annotations {
-            Value::Object(annotations) => drop(annotations.insert(OWNER_ANNOTATION.to_owned(), self.owner().into())),
+            Value::Object(annotations) => {
+                drop(annotations.insert(OWNER_ANNOTATION.to_owned(), self.owner().into()))
+            }
             _ => return Err(Error::Invalid("metadata.annotations is no map".to_owned())),
         }
         Ok(object)
@@ -276,7 +297,12 @@ impl Capabilities {
     }
 
     /// What the guest sees of an object.
-    fn answer(&self, request: &KubernetesRequest, object: Object, fields: &[String]) -> Result<String, Error> {
+    fn answer(
+        &self,
+        request: &KubernetesRequest,
+        object: Object,
+        fields: &[String],
+    ) -> Result<String, Error> {
         let object = reveal(&self.grant, request, object).ok_or(Error::NotFound)?;
         let text = fields::select(object, fields).into_value().to_string();
         if text.len() > MAX_BODY_BYTES { Err(Error::TooLarge(MAX_BODY_BYTES as u64)) } else { Ok(text) }

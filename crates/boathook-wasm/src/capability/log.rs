@@ -7,7 +7,12 @@ use super::Capabilities;
 use crate::bindings::boathook::hook::log::{Host, Level};
 
 impl Host for Capabilities {
-    async fn emit(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+    async fn emit(
+        &mut self,
+        level: Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
         let mut text = message;
         for (key, value) in fields {
             text.push(' ');

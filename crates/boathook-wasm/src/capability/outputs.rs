@@ -21,7 +21,8 @@ impl Host for Capabilities {
         if self.count_output() {
             let mut message = self.log().scrubber().text(message.replace(['\r', '\n'], " "));
             message.truncate(message.floor_char_boundary(MAX_LINE_BYTES));
-            self.log().signal(PluginSignal::Progress { message, percent: percent.map(|percent| percent.min(100)) });
+            self.log()
+                .signal(PluginSignal::Progress { message, percent: percent.map(|percent| percent.min(100)) });
         }
         Ok(())
     }
@@ -38,7 +39,8 @@ impl Capabilities {
         if value_json.len() > MAX_OUTPUT_BYTES {
             return Err(format!("a value has at most {MAX_OUTPUT_BYTES} bytes"));
         }
-        let value: Value = serde_json::from_str(value_json).map_err(|error| format!("the value is no JSON: {error}"))?;
+        let value: Value =
+            serde_json::from_str(value_json).map_err(|error| format!("the value is no JSON: {error}"))?;
         if !self.count_output() {
             return Err(format!("a run has at most {MAX_OUTPUTS} outputs and progress messages"));
         }

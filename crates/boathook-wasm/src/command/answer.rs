@@ -14,7 +14,10 @@ use crate::limits::LimitError;
 ///
 /// # Errors
 /// A cap of the run that ends it.
-pub(super) async fn answer(capabilities: &mut Capabilities, call: Call) -> Result<Option<String>, LimitError> {
+pub(super) async fn answer(
+    capabilities: &mut Capabilities,
+    call: Call,
+) -> Result<Option<String>, LimitError> {
     match call {
         Call::Log { level, message, fields } => {
             let fields = fields.into_iter().map(|(key, value)| (key, text(value))).collect();
@@ -37,10 +40,12 @@ pub(super) async fn answer(capabilities: &mut Capabilities, call: Call) -> Resul
                 Ok(body) => body,
                 Err(message) => return Ok(Some(protocol::error("invalid", &message, None))),
             };
-            let headers = headers.into_iter().map(|header| http::Header { name: header.name, value: header.value });
-            let credentials = credentials
-                .into_iter()
-                .map(|credential| http::Credential { name: credential.name, placement: credential.placement });
+            let headers =
+                headers.into_iter().map(|header| http::Header { name: header.name, value: header.value });
+            let credentials = credentials.into_iter().map(|credential| http::Credential {
+                name: credential.name,
+                placement: credential.placement,
+            });
             let request = http::Request {
                 method,
                 url,
@@ -136,13 +141,17 @@ fn bytes(body: Body) -> Result<Vec<u8>, String> {
 }
 
 fn page_json(page: kubernetes::Page) -> String {
-    let next = page.continue_token.map(|token| format!(",\"continue\":{}", Value::from(token))).unwrap_or_default();
+    let next =
+        page.continue_token.map(|token| format!(",\"continue\":{}", Value::from(token))).unwrap_or_default();
     format!("{{\"items\":[{}]{next}}}", page.items_json.join(","))
 }
 
 fn response_json(response: http::Response) -> String {
-    let headers: Vec<Value> =
-        response.headers.into_iter().map(|header| json!({"name": header.name, "value": header.value})).collect();
+    let headers: Vec<Value> = response
+        .headers
+        .into_iter()
+        .map(|header| json!({"name": header.name, "value": header.value}))
+        .collect();
     let body = match String::from_utf8(response.body) {
         Ok(text) => Value::String(text),
         Err(error) => json!({"base64": STANDARD.encode(error.as_bytes())}),

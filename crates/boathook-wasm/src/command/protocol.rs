@@ -22,11 +22,7 @@ pub(super) enum Line {
 #[derive(Debug, PartialEq)]
 pub(super) enum Ending {
     /// It did its work.
-    Report {
-        message: String,
-        changed: Option<bool>,
-        data: Option<Value>,
-    },
+    Report { message: String, changed: Option<bool>, data: Option<Value> },
     /// It did not.
     Failure { retryable: bool, message: String },
 }
@@ -218,7 +214,9 @@ pub(super) fn read(line: &[u8]) -> Result<Line, String> {
     if !document.contains_key("call") {
         return Err("a line is a call, a report or a failure".to_owned());
     }
-    Call::deserialize(Value::Object(document)).map(|call| Line::Call(Box::new(call))).map_err(|error| error.to_string())
+    Call::deserialize(Value::Object(document))
+        .map(|call| Line::Call(Box::new(call)))
+        .map_err(|error| error.to_string())
 }
 
 /// What the host says first: which release, which run, which settings.

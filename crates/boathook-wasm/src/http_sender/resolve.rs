@@ -17,7 +17,8 @@ pub(crate) async fn resolve(url: &HttpUrl) -> Result<Vec<IpAddr>, SendError> {
         Host::Ipv6(address) => return Ok(vec![IpAddr::V6(*address)]),
         Host::Domain(name) => name,
     };
-    let found = tokio::net::lookup_host((name.as_str(), url.port())).await.map_err(|_unresolved| SendError::Dns)?;
+    let found =
+        tokio::net::lookup_host((name.as_str(), url.port())).await.map_err(|_unresolved| SendError::Dns)?;
     let mut addresses = Vec::new();
     for address in found {
         if !addresses.contains(&address.ip()) {

@@ -1,0 +1,10 @@
+//! The host through its port: every test makes a real `WasmHost`, runs guests of `tests/guests/` in it, and looks at
+//! what comes out.
+
+mod commands;
+mod components;
+mod fake_cluster;
+mod guests;
+mod hostile;
+mod lookup;
+mod webhook;

@@ -1,0 +1,33 @@
+;; A WASI command: reads its first line, asks for ConfigMap app, and reports whether it got it.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func $write (param $fd i32) (param $at i32) (param $size i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $size))
+    (drop (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8))))
+  ;; Reads from stdin until a line break; answers the first byte after {" of the line.
+  (func $line (result i32)
+    (local $seen i32) (local $kind i32)
+    (i32.store (i32.const 0) (i32.const 1024))
+    (i32.store (i32.const 4) (i32.const 1))
+    (loop $more
+      (drop (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (if (i32.eq (local.get $seen) (i32.const 2)) (then (local.set $kind (i32.load8_u (i32.const 1024)))))
+      (local.set $seen (i32.add (local.get $seen) (i32.const 1)))
+      (br_if $more (i32.ne (i32.load8_u (i32.const 1024)) (i32.const 10))))
+    (local.get $kind))
+  (data (i32.const 2048) "{\22call\22:\22kubernetes.get\22,\22target\22:{\22apiVersion\22:\22v1\22,\22kind\22:\22ConfigMap\22,\22name\22:\22app\22},\22fields\22:[\22metadata.name\22]}\n")
+  (func $ask (call $write (i32.const 1) (i32.const 2048) (i32.const 114)))
+  (data (i32.const 2162) "{\22report\22:{\22message\22:\22found it\22,\22changed\22:false,\22data\22:{\22n\22:1}}}\n")
+  (func $report (call $write (i32.const 1) (i32.const 2162) (i32.const 65)))
+  (data (i32.const 2227) "{\22failure\22:{\22retryable\22:true,\22message\22:\22no answer\22}}\n")
+  (func $failure (call $write (i32.const 1) (i32.const 2227) (i32.const 53)))
+  (func (export "_start")
+    (drop (call $line))
+    (call $ask)
+    (if (i32.eq (call $line) (i32.const 111))         ;; {"ok":
+      (then (call $report))
+      (else (call $failure) (call $proc_exit (i32.const 1))))))
