@@ -1,0 +1,5 @@
+//! Prints the plugin's declaration; the build puts it into the component.
+
+fn main() {
+    println!("{}", notify::declaration());
+}
