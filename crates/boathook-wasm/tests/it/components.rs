@@ -8,7 +8,7 @@ use boathook_core::run_event::{Calls, LogLevel};
 use boathook_engine::plugin_host::{CredentialValue, PluginError, PluginHost as _};
 
 use crate::fake_cluster::FakeCluster;
-use crate::guests::{call, host, may_read, run, run_call};
+use crate::guests::{call, host, host_of, importing_everything, may_read, run, run_call};
 
 #[tokio::test]
 async fn a_report_comes_back() {
@@ -105,4 +105,15 @@ async fn runs_share_nothing_and_may_overlap() {
         ended.push(run.await.result.is_ok());
     }
     assert_eq!(ended, [true, false].repeat(8));
+}
+
+#[tokio::test]
+async fn a_component_that_imports_all_of_either_world_links() {
+    for world in ["hook", "hook-wasi"] {
+        let host = host_of(vec![("all", importing_everything(world))]);
+        let (call, receiver) = call(&host, "all").await;
+        assert!(call.plugin.imports.contains(&Capability::Http), "{world}");
+        let result = run_call(&host, call, receiver).await.result;
+        assert!(matches!(result, Err(PluginError::Trap { .. })), "{world} links, runs and traps: {result:?}");
+    }
 }

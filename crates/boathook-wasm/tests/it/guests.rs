@@ -16,7 +16,8 @@ use boathook_engine::plugin_host::{
 use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
 use serde_json::Map;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::fake_cluster::FakeCluster;
 
@@ -58,20 +59,42 @@ pub(crate) fn wasm(name: &str) -> Vec<u8> {
 }
 
 /// A core module with canonical-ABI names as a component.
-pub(crate) fn component(mut module: Vec<u8>) -> Vec<u8> {
-    let mut resolve = wit_parser::Resolve::default();
+pub(crate) fn component(module: Vec<u8>) -> Vec<u8> {
+    let (resolve, world) = world("hook");
+    encode(module, &resolve, world)
+}
+
+/// A component that imports every function of a world, and traps when it is run.
+pub(crate) fn importing_everything(name: &str) -> Vec<u8> {
+    let (resolve, world) = world(name);
+    let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
+    encode(module, &resolve, world)
+}
+
+fn world(name: &str) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
     let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("hook")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let world = resolve.select_world(&[package], Some(name)).unwrap();
+    (resolve, world)
+}
+
+fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
 /// A host whose built-in plugins are these guests.
 pub(crate) fn host(names: &[&'static str]) -> WasmHost {
-    let built_in = names
-        .iter()
-        .map(|name| BuiltInPlugin { name, bytes: Box::leak(wasm(name).into_boxed_slice()) })
+    let guests: Vec<_> = names.iter().map(|name| (*name, wasm(name))).collect();
+    host_of(guests)
+}
+
+/// A host with these built-in plugins.
+pub(crate) fn host_of(plugins: Vec<(&'static str, Vec<u8>)>) -> WasmHost {
+    let built_in = plugins
+        .into_iter()
+        .map(|(name, bytes)| BuiltInPlugin { name, bytes: Box::leak(bytes.into_boxed_slice()) })
         .collect();
     WasmHost::new(WasmHostOptions { built_in, plugin_dirs: Vec::new(), cache_dir: None, pooling: false })
 }
