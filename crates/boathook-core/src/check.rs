@@ -1,6 +1,11 @@
 //! What is wrong with documents beyond their reading: objects that no API server would take, and objects that stand
 //! twice. Everything here would otherwise come to light in the middle of an operation.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a diagnostic is built once per wrong input, never on a fast path, and a box would be in every signature"
+)]
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

@@ -2,6 +2,11 @@
 //! with the head by which Helm sorts it and the objects that Helm builds from it. What a document *means* (hook or
 //! ordinary) is the dialect's affair; this file never looks at an annotation's text.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a diagnostic is built once per wrong input, never on a fast path, and a box would be in every signature"
+)]
+
 mod head;
 mod scalar;
 mod split;

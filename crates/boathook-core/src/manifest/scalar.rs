@@ -283,3 +283,47 @@ fn format_float32(float: f64) -> String {
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::{Scalar, Tag, resolve};
+
+    fn plain(text: &str) -> Scalar<'_> {
+        resolve(Cow::Borrowed(text), &Tag::Implicit).unwrap()
+    }
+
+    #[test]
+    fn words_and_numbers_are_those_of_yaml_1_1() {
+        assert_eq!(plain("yes"), Scalar::Bool(true));
+        assert_eq!(plain("yeS"), Scalar::Text(Cow::Borrowed("yeS")));
+        assert_eq!(plain("0644"), Scalar::Int(420));
+        assert_eq!(plain("08"), Scalar::Float(8.0));
+        assert_eq!(plain("-0b11"), Scalar::Int(-3));
+        assert_eq!(plain("1_0_"), Scalar::Int(10));
+        assert_eq!(plain("9223372036854775808"), Scalar::Uint(1 << 63));
+        assert_eq!(plain("-9223372036854775808"), Scalar::Int(i64::MIN));
+        assert_eq!(plain("12e4567"), Scalar::Text(Cow::Borrowed("12e4567")));
+        assert_eq!(plain("--1"), Scalar::Text(Cow::Borrowed("--1")));
+        assert_eq!(plain("0x+1"), Scalar::Text(Cow::Borrowed("0x+1")));
+    }
+
+    #[test]
+    fn floats_are_written_as_go_writes_them() {
+        let json = |text| plain(text).into_json().map(|value| value.to_string());
+        assert_eq!(json("1e3").as_deref(), Some("1000"));
+        assert_eq!(json("-0.0").as_deref(), Some("0"));
+        assert_eq!(json("1.50").as_deref(), Some("1.5"));
+        assert_eq!(json("4611686018427387904.0").as_deref(), Some("4611686018427388000"));
+        assert_eq!(json(".inf"), None);
+        let key = |text| plain(text).into_key();
+        assert_eq!(key("1e5").as_deref(), Some("100000"));
+        assert_eq!(key("1e6").as_deref(), Some("1e+06"));
+        assert_eq!(key("16777217.0").as_deref(), Some("1.6777216e+07"));
+        assert_eq!(key("0.0001").as_deref(), Some("0.0001"));
+        assert_eq!(key("0.00001").as_deref(), Some("1e-05"));
+        assert_eq!(key("~"), None);
+        assert_eq!(plain("-.inf").into_text().as_deref(), Some("-Inf"));
+    }
+}

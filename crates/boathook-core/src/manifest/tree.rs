@@ -1,6 +1,8 @@
 //! A tape of nodes as values: merge keys expanded and keys resolved as go-yaml does it, JSON built, places found.
 //! Every walk draws on one budget, so aliases and merges cannot multiply without end.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::scalar::{self, Scalar};
@@ -242,7 +244,7 @@ pub(crate) struct Found {
 struct Entries {
     list: Vec<Entry>,
     from_merge: Vec<bool>,
-    index: std::collections::HashMap<String, usize>,
+    index: Option<HashMap<String, usize>>,
 }
 
 impl Entries {
@@ -252,15 +254,16 @@ impl Entries {
         if self.list.len() < Self::INDEXED_FROM {
             return self.list.iter().position(|entry| entry.key == key);
         }
-        if self.index.is_empty() {
-            self.index = self.list.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
-        }
-        self.index.get(key).copied()
+        let list = &self.list;
+        let index = self.index.get_or_insert_with(|| {
+            list.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect()
+        });
+        index.get(key).copied()
     }
 
     fn push(&mut self, entry: Entry, from_merge: bool) {
-        if !self.index.is_empty() {
-            self.index.insert(entry.key.clone(), self.list.len());
+        if let Some(index) = &mut self.index {
+            index.insert(entry.key.clone(), self.list.len());
         }
         self.list.push(entry);
         self.from_merge.push(from_merge);

@@ -213,13 +213,10 @@ pub(crate) fn read(text: &str) -> Result<Option<Tape<'_>>, YamlError> {
             event => tape.push(event, place)?,
         }
     }
-    while let Some(event) = parser.next_event() {
-        match event.map_err(|error| syntax(&error))? {
-            (Event::StreamEnd, _) => break,
-            (_, span) => return Err(Reason::Trailing.at(Place::of(&span.start))),
-        }
+    match parser.next_event().transpose().map_err(|error| syntax(&error))? {
+        None | Some((Event::StreamEnd, _)) => Ok(tape.finish()),
+        Some((_, span)) => Err(Reason::Trailing.at(Place::of(&span.start))),
     }
-    tape.finish()
 }
 
 /// What the parser cannot read behind the end of a document is text that does not belong there, such as a key
@@ -325,9 +322,9 @@ impl<'t> TapeBuilder<'t> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Option<Tape<'t>>, YamlError> {
+    fn finish(self) -> Option<Tape<'t>> {
         let tape = Tape { nodes: self.nodes, ends_in_block: self.ends_in_block };
-        Ok((!tape.nodes.is_empty()).then_some(tape))
+        (!tape.nodes.is_empty()).then_some(tape)
     }
 }
 
