@@ -34,12 +34,11 @@ pub(crate) struct DeleteOptions {
 }
 
 impl DeleteOptions {
-    /// Reads a DeleteOptions body, which may be empty, and the parameters that stand for it.
+    /// Reads DeleteOptions, null if the body was empty, and the parameters that stand for it.
     ///
     /// # Errors
     /// 400 for a body of another kind or an unknown policy.
-    pub(crate) fn parse(body: &[u8], policy: &str, dry_run: bool) -> Result<Self, Refusal> {
-        let value = if body.is_empty() { Value::Null } else { crate::decode::json(body)? };
+    pub(crate) fn parse(value: &Value, policy: &str, dry_run: bool) -> Result<Self, Refusal> {
         if value["kind"].as_str().is_some_and(|kind| kind != "DeleteOptions") {
             return Err(Refusal::bad_request("the body of a delete must be DeleteOptions"));
         }

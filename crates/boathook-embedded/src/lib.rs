@@ -26,6 +26,7 @@ mod managed;
 mod names;
 mod openapi;
 mod patch;
+mod protobuf;
 mod read;
 mod request;
 mod resource;

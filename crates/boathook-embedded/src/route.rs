@@ -16,7 +16,7 @@ use crate::shared::Shared;
 use crate::status::Refusal;
 use crate::watch::Shape;
 use crate::write::{WriteOptions, Written};
-use crate::{discovery, logs, openapi, read, scale, table, watch};
+use crate::{discovery, logs, openapi, protobuf, read, scale, table, watch};
 
 /// Answers one request.
 pub(crate) fn route(shared: &Arc<Shared>, path: &str, call: &Call, body: &[u8]) -> Result<Answer, Refusal> {
@@ -76,7 +76,7 @@ fn resource(shared: &Arc<Shared>, path: &ResourcePath, call: &Call, body: &[u8])
         }
         (Some(name), Some("finalize")) if kind.is("", "Namespace") && call.method == Method::PUT => {
             let options = write_options(call, "")?;
-            let value = decode_body(call, body)?;
+            let value = decode_body(&kind, call, body)?;
             let written = shared.change(|cluster| cluster.replace(&kind, None, name, value, &options))?;
             Ok(wrote(&kind, shared, call, written))
         }
@@ -111,14 +111,13 @@ fn collection(
         Method::POST if kind.namespaced && namespace.is_none() => Err(Refusal::method_not_allowed()),
         Method::POST => {
             let options = write_options(call, "")?;
-            let value = decode_body(call, body)?;
+            let value = decode_body(kind, call, body)?;
             let written = shared.change(|cluster| cluster.create(kind, namespace, value, &options))?;
             Ok(wrote(kind, shared, call, written))
         }
         Method::DELETE if kind.namespaced && namespace.is_none() => Err(Refusal::method_not_allowed()),
         Method::DELETE => {
-            let options =
-                DeleteOptions::parse(body, call.query.text("propagationPolicy"), call.query.flag("dryRun"))?;
+            let options = delete_options(call, body)?;
             shared.change(|cluster| {
                 let page = cluster.list(kind, namespace, &call.query)?;
                 for entry in &page.items {
@@ -156,7 +155,7 @@ fn object(
         }
         Method::PUT => {
             let options = write_options(call, subresource)?;
-            let value = decode_body(call, body)?;
+            let value = decode_body(kind, call, body)?;
             let written = shared.change(|cluster| cluster.replace(kind, namespace, name, value, &options))?;
             Ok(wrote(kind, shared, call, written))
         }
@@ -180,8 +179,7 @@ fn object(
             Ok(wrote(kind, shared, call, written))
         }
         Method::DELETE if subresource.is_empty() => {
-            let options =
-                DeleteOptions::parse(body, call.query.text("propagationPolicy"), call.query.flag("dryRun"))?;
+            let options = delete_options(call, body)?;
             let value = shared.change(|cluster| cluster.delete(kind, namespace, name, &options))?;
             Ok(Answer::ok(value))
         }
@@ -240,10 +238,29 @@ pub(crate) fn write_options(call: &Call, subresource: &'static str) -> Result<Wr
     Ok(WriteOptions { manager, dry_run, validation, subresource, force: false })
 }
 
-/// The JSON of a body whose media type is taken.
-pub(crate) fn decode_body(call: &Call, body: &[u8]) -> Result<serde_json::Value, Refusal> {
-    if !matches!(call.content_type.as_str(), "" | "application/json") {
-        return Err(Refusal::unsupported_media_type(&["application/json"]));
+/// The object in a body whose media type is taken.
+pub(crate) fn decode_body(
+    kind: &ResourceType,
+    call: &Call,
+    body: &[u8],
+) -> Result<serde_json::Value, Refusal> {
+    match call.content_type.as_str() {
+        "" | "application/json" => decode::json(body),
+        protobuf::MEDIA_TYPE if kind.schema.is_some() => {
+            protobuf::object(body, kind.schema.unwrap_or_default())
+                .ok_or_else(|| Refusal::bad_request("the body is no protobuf message of this kind"))
+        }
+        _ => Err(Refusal::unsupported_media_type(&["application/json", protobuf::MEDIA_TYPE])),
     }
-    decode::json(body)
+}
+
+/// The options in the body of a delete.
+fn delete_options(call: &Call, body: &[u8]) -> Result<DeleteOptions, Refusal> {
+    let value = match call.content_type.as_str() {
+        _ if body.is_empty() => serde_json::Value::Null,
+        protobuf::MEDIA_TYPE => protobuf::object(body, "meta.v1.DeleteOptions")
+            .ok_or_else(|| Refusal::bad_request("the body is no protobuf message of DeleteOptions"))?,
+        _ => decode::json(body)?,
+    };
+    DeleteOptions::parse(&value, call.query.text("propagationPolicy"), call.query.text("dryRun") == "All")
 }

@@ -26,7 +26,7 @@ pub(crate) fn answer(
     let scale = of(&object);
     let wanted = match call.method {
         Method::GET => return Ok(Answer::ok(scale)),
-        Method::PUT => route::decode_body(call, body)?,
+        Method::PUT => crate::decode::json(body)?,
         Method::PATCH => {
             let change = crate::decode::json(body)?;
             let mut wanted = scale;
