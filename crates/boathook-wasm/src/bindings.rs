@@ -1,8 +1,6 @@
 //! The host's side of the world `boathook:hook`, generated from `wit/`: the only `bindgen!`. Host functions are async
 //! (they wait without holding a thread) and trappable (reaching a cap of the run ends the guest).
 
-#![expect(clippy::allow_attributes_without_reason, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     world: "hook",
     path: "../../wit",

@@ -13,7 +13,6 @@ use std::time::Duration;
 use boathook_core::authorize::HttpRequest;
 use boathook_engine::plugin_host::CredentialValue;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
@@ -97,7 +96,7 @@ async fn exchange(stream: connect::Stream, message: request::Message) -> Result<
         Ok(Response {
             status: head.status.as_u16(),
             headers: headers.collect(),
-            body: Bytes::from(body.to_bytes()).into(),
+            body: body.to_bytes().into(),
         })
     };
     tokio::select! {

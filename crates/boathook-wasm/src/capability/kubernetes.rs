@@ -278,7 +278,7 @@ impl Capabilities {
             .or_insert_with(|| Value::Object(Map::new()));
         match annotations {
             Value::Object(annotations) => {
-                drop(annotations.insert(OWNER_ANNOTATION.to_owned(), self.owner().into()))
+                annotations.insert(OWNER_ANNOTATION.to_owned(), self.owner().into());
             }
             _ => return Err(Error::Invalid("metadata.annotations is no map".to_owned())),
         }

@@ -92,11 +92,20 @@ pub(crate) fn host(names: &[&'static str]) -> WasmHost {
 
 /// A host with these built-in plugins.
 pub(crate) fn host_of(plugins: Vec<(&'static str, Vec<u8>)>) -> WasmHost {
+    host_with(plugins, None, false)
+}
+
+/// A host with these built-in plugins, a cache, a pool.
+pub(crate) fn host_with(
+    plugins: Vec<(&'static str, Vec<u8>)>,
+    cache_dir: Option<PathBuf>,
+    pooling: bool,
+) -> WasmHost {
     let built_in = plugins
         .into_iter()
         .map(|(name, bytes)| BuiltInPlugin { name, bytes: Box::leak(bytes.into_boxed_slice()) })
         .collect();
-    WasmHost::new(WasmHostOptions { built_in, plugin_dirs: Vec::new(), cache_dir: None, pooling: false })
+    WasmHost::new(WasmHostOptions { built_in, plugin_dirs: Vec::new(), cache_dir, pooling })
 }
 
 /// By name, not by path.

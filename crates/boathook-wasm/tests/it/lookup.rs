@@ -125,7 +125,7 @@ async fn a_plugin_that_changed_since_it_was_inspected_does_not_run() {
     std::fs::write(folder.path().join("mine.wasm"), wasm("loop")).unwrap();
     match run_call(&host, call, receiver).await.result {
         Err(PluginError::Invalid { message, .. }) => {
-            assert!(message.ends_with("changed since the plan was made"), "{message}")
+            assert!(message.ends_with("changed since the plan was made"), "{message}");
         }
         other => panic!("{other:?}"),
     }
