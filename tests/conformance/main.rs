@@ -1,0 +1,81 @@
+//! The harness of the conformance cases: each `case.toml` below `cases/` is a test. It goes the way of the program
+//! (read, sort, plan and, where the case says so, execute on the embedded cluster) and compares texts. It knows no
+//! case: what is expected lies beside the input, in files that another implementation could be held against as well.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `case.toml` | why, source, operation, options, what the cluster holds |
+//! | `input.yaml` or `input/` | the manifests |
+//! | `documents.txt` | the text of each document, as a JSON string a line |
+//! | `hooks.txt` | the hooks in stored order, as read |
+//! | `manifest.yaml` | the ordinary documents as the release stores them |
+//! | `objects.jsonl` | the objects of the steps, in the order of the plan |
+//! | `plan.txt` | the steps, in order |
+//! | `uninstall.txt` | the ordinary documents in the order in which an uninstall deletes them |
+//! | `diagnostics.txt` | what is said of the input |
+//! | `requests.txt` | what is written to the cluster, in order |
+//! | `stored.txt` | status and hooks of the release record afterwards |
+//! | `report.json` | the report |
+//!
+//! An expected file that is not there is not checked. `UPDATE_CASES=1` rewrites those that are.
+
+mod case;
+mod show;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use case::Case;
+
+/// Expected files of the reading half.
+const READING: [(&str, fn(&case::Outcome) -> String); 7] = [
+    ("documents.txt", show::documents),
+    ("hooks.txt", show::hooks),
+    ("manifest.yaml", show::manifest),
+    ("objects.jsonl", show::objects),
+    ("plan.txt", show::plan),
+    ("uninstall.txt", show::uninstall),
+    ("diagnostics.txt", show::diagnostics),
+];
+
+fn run(path: &Path) -> datatest_stable::Result<()> {
+    let folder = path.parent().ok_or("a case lies in a folder")?;
+    let case = Case::read(folder)?;
+    let outcome = case.plan()?;
+    let mut differences = String::new();
+    for (name, render) in READING {
+        compare(&folder.join(name), || Ok(render(&outcome)), &mut differences)?;
+    }
+    // A panic, because the harness prints errors on one line.
+    assert!(
+        differences.is_empty(),
+        "{}\n{differences}\nUPDATE_CASES=1 rewrites the files that are there",
+        case.why.trim()
+    );
+    Ok(())
+}
+
+/// Compares one expected file, if it is there, and notes how it differs.
+fn compare(
+    expected: &Path,
+    actual: impl FnOnce() -> datatest_stable::Result<String>,
+    differences: &mut String,
+) -> datatest_stable::Result<()> {
+    if !expected.is_file() {
+        return Ok(());
+    }
+    let (wanted, actual) = (std::fs::read_to_string(expected)?, actual()?);
+    if wanted == actual {
+        return Ok(());
+    }
+    if std::env::var_os("UPDATE_CASES").is_some_and(|value| value == "1") {
+        std::fs::write(expected, actual)?;
+        return Ok(());
+    }
+    write!(differences, "\n{}\n--- expected\n{wanted}\n--- actual\n{actual}\n", expected.display())?;
+    Ok(())
+}
+
+datatest_stable::harness! {
+    { test = run, root = "conformance/cases", pattern = r"case\.toml$" },
+}
