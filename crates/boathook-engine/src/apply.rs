@@ -37,7 +37,7 @@ pub(crate) async fn apply(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Res
     }
     match join(errors) {
         None => Ok(()),
-        Some(error) => Err(Stop::Failed { during: String::new(), error }),
+        Some(error) => Err(Stop::Failed { during: String::new(), error: Box::new(error) }),
     }
 }
 

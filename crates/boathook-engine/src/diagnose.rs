@@ -3,39 +3,34 @@
 
 use std::time::Duration;
 
-use crate::verdict::pod_problem;
+use boathook_core::Gvk;
 use boathook_core::names::{Collection, Plural, Resource, Target};
 use boathook_core::plan::HookWait;
+use boathook_core::readiness::pod_problem;
 use boathook_core::run_event::{ErrorCode, RunError};
-use boathook_core::{Gvk, Object};
 use tokio::time::timeout;
 
 use crate::cluster::{Cluster, ListOptions};
 use crate::follow::pods_of;
-use crate::resource_hook::not_ready;
+use crate::locate::waiter_name;
 
 /// An explanation that takes longer than this is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Events shown of one object.
 const EVENTS: usize = 5;
 
-/// The error of an object that says it failed, Helm's text first (that of its legacy waiter, which keeps the reason).
-pub(crate) async fn failed(
-    cluster: &dyn Cluster,
-    target: &Target,
-    wait: HookWait,
-    object: &Object,
-    reason: &str,
-) -> RunError {
-    let (code, helm) = match wait {
-        HookWait::Job => (ErrorCode::JobFailed, format!("job {} failed: {reason}", target.name)),
-        HookWait::Pod | HookWait::None => (ErrorCode::PodFailed, format!("pod {} failed", target.name)),
-    };
-    let own = (wait == HookWait::Pod).then(|| pod_problem(object)).flatten();
+/// The error of an object that says it failed, Helm's text first (that of its legacy waiter, which keeps the reason),
+/// then the first container that failed. For a Pod the reason names it already.
+pub(crate) async fn failed(cluster: &dyn Cluster, target: &Target, wait: HookWait, reason: &str) -> RunError {
     let why = explain(cluster, target, wait).await;
-    let message = match own.or(why.problem) {
-        Some(problem) => format!("{helm}: {problem}"),
-        None => helm,
+    let (code, message) = match (wait, why.problem) {
+        (HookWait::Job, Some(problem)) => {
+            (ErrorCode::JobFailed, format!("job {} failed: {reason}; {problem}", target.name))
+        }
+        (HookWait::Job, None) => (ErrorCode::JobFailed, format!("job {} failed: {reason}", target.name)),
+        (HookWait::Pod | HookWait::None, _) => {
+            (ErrorCode::PodFailed, format!("pod {} failed: {reason}", target.name))
+        }
     };
     RunError { details: why.details, ..RunError::new(code, message) }
 }
@@ -122,4 +117,9 @@ async fn warnings(cluster: &dyn Cluster, target: &Target, name: &str) -> Vec<Str
             format!("event {} of {name}: {}", text("reason"), text("message"))
         })
         .collect()
+}
+
+/// Helm's text for an object that did not become what it should.
+fn not_ready(target: &Target, status: &str, message: &str) -> String {
+    format!("resource {} not ready. status: {status}, message: {message}", waiter_name(target))
 }

@@ -57,11 +57,11 @@ async fn phases(run: &mut Run<'_>) -> Result<(), Stop> {
 
 async fn begin_install<'p>(run: &mut Run<'p>) -> Result<Vec<Prepared<'p>>, Stop> {
     let checked = run.unless_cancelled(preflight::check(run)).await.ok_or(Stop::Interrupted)?;
-    let preflight = checked.map_err(Stop::Refused)?;
+    let preflight = checked.map_err(|error| Stop::Refused(Box::new(error)))?;
     if !run.context.options.dry_run {
         let (plan, context) = (run.plan, run.context);
         if let Err(error) = run.recorder.begin(plan, context, preflight.replaced).await {
-            let error = preflight::store_error(&error);
+            let error = Box::new(preflight::store_error(&error));
             return Err(match run.recorder.status() {
                 None => Stop::Refused(error),
                 Some(_) => Stop::Failed { during: String::new(), error },
@@ -81,10 +81,10 @@ async fn close(run: &mut Run<'_>, result: Result<(), Stop>) -> (Outcome, Option<
             let description = description.unwrap_or_else(|| "Install complete".to_owned());
             (Status::Deployed, description, Outcome::Succeeded, None)
         }
-        Err(Stop::Refused(error)) => return (Outcome::Refused, Some(error)),
+        Err(Stop::Refused(error)) => return (Outcome::Refused, Some(*error)),
         Err(Stop::Failed { during, error }) => {
             let description = format!("Release {name:?} failed: {during}{}", error.message);
-            (Status::Failed, description, Outcome::Failed, Some(error))
+            (Status::Failed, description, Outcome::Failed, Some(*error))
         }
         Err(Stop::Interrupted) => {
             let error = RunError::new(ErrorCode::Interrupted, "interrupted");

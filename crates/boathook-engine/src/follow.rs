@@ -7,19 +7,25 @@ use std::sync::Arc;
 use boathook_core::Gvk;
 use boathook_core::Object;
 use boathook_core::names::{Collection, Name, Plural, Resource, Target};
+use boathook_core::readiness::image_problem;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, ListOptions, Verdict};
 
-/// One line of one container.
+/// What a follower has to say.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LogLine {
-    /// `pod/container`.
-    pub(crate) source: String,
-    /// Without its line break.
-    pub(crate) text: String,
+pub(crate) enum Sign {
+    /// One line of one container.
+    Line {
+        /// `pod/container`.
+        source: String,
+        /// Without its line break.
+        text: String,
+    },
+    /// A container cannot start because of its image, long before a deadline says so.
+    Trouble(String),
 }
 
 /// Follows every container of a Pod, or of every Pod that a Job makes; new Pods are looked for at each change of the
@@ -29,12 +35,12 @@ pub(crate) async fn follow(
     target: Target,
     own_containers: Vec<String>,
     mut changes: UnboundedReceiver<()>,
-    lines: UnboundedSender<LogLine>,
+    signs: UnboundedSender<Sign>,
 ) {
     let mut logs = JoinSet::new();
     if target.resource.gvk.kind == "Pod" {
         for container in own_containers {
-            logs.spawn(follow_container(cluster.clone(), target.clone(), container, lines.clone()));
+            logs.spawn(follow_container(cluster.clone(), target.clone(), container, signs.clone()));
         }
     } else {
         let mut seen = HashSet::new();
@@ -47,7 +53,7 @@ pub(crate) async fn follow(
                 }
                 let Some(place) = pod_at(&target, &pod) else { continue };
                 for container in containers(&pod) {
-                    logs.spawn(follow_container(cluster.clone(), place.clone(), container, lines.clone()));
+                    logs.spawn(follow_container(cluster.clone(), place.clone(), container, signs.clone()));
                 }
             }
             if !open {
@@ -55,7 +61,7 @@ pub(crate) async fn follow(
             }
         }
     }
-    drop(lines);
+    drop(signs);
     while logs.join_next().await.is_some() {}
 }
 
@@ -99,10 +105,20 @@ async fn follow_container(
     cluster: Arc<dyn Cluster>,
     pod: Target,
     container: String,
-    lines: UnboundedSender<LogLine>,
+    signs: UnboundedSender<Sign>,
 ) {
+    let mut told = false;
     let mut until = |object: Option<&Object>| match object {
-        Some(object) if !has_log(object, &container) => Verdict::Waiting,
+        Some(object) if !has_log(object, &container) => {
+            let own = |problem: &String| problem.starts_with(&format!("container {container} "));
+            if let Some(problem) = image_problem(object).filter(own)
+                && !told
+            {
+                told = true;
+                drop(signs.send(Sign::Trouble(format!("pod {}: {problem}", pod.name))));
+            }
+            Verdict::Waiting
+        }
         Some(_) | None => Verdict::Done,
     };
     let result = match cluster.wait(&pod, &mut until).await {
@@ -110,7 +126,7 @@ async fn follow_container(
         Ok(Some(_)) => {
             let source = format!("{}/{container}", pod.name);
             // The receiver is gone once nobody listens; the rest is then dropped.
-            let mut line = |text| drop(lines.send(LogLine { source: source.clone(), text }));
+            let mut line = |text| drop(signs.send(Sign::Line { source: source.clone(), text }));
             cluster.logs(&pod, &container, &mut line).await
         }
         Err(error) => Err(error),

@@ -92,7 +92,8 @@ pub(crate) async fn run_event<'p>(
             return Err(Stop::Interrupted);
         }
         let ended = run_hook(run, &step.id, hook).await;
-        let failed = |error| Err(Stop::Failed { during: format!("failed {event}: "), error });
+        let failed =
+            |error| Err(Stop::Failed { during: format!("failed {event}: "), error: Box::new(error) });
         match ended.end {
             End::Succeeded => done.push(Done { id: &step.id, hook, created: ended.created }),
             End::Failed(error) => {

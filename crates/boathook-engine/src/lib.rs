@@ -22,6 +22,7 @@ mod fault;
 mod follow;
 mod hook_object;
 mod hook_runner;
+mod hook_wait;
 mod locate;
 mod ownership;
 mod plugin_hook;
@@ -31,7 +32,6 @@ mod resource_hook;
 mod run;
 #[cfg(test)]
 mod testing;
-mod verdict;
 
 pub use context::{Context, Options};
 pub use execute::execute;

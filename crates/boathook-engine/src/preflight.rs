@@ -150,7 +150,7 @@ async fn prepare(
         })
         .collect();
     let mut looking = JoinSet::new();
-    let mut found: Vec<Option<Result<(Located, Option<Object>), Unfit>>> = Vec::new();
+    let mut found: Vec<Option<Looked>> = Vec::new();
     found.resize_with(steps.len(), || None);
     let mut next = steps.iter().enumerate();
     loop {
@@ -187,6 +187,9 @@ async fn prepare(
     Ok(prepared)
 }
 
+/// An object's place and what is there, or why it cannot be part of the release.
+type Looked = Result<(Located, Option<Object>), Unfit>;
+
 enum Unfit {
     NotBuilt(LocateError),
     Unreadable(Located, ClusterError),
@@ -210,11 +213,7 @@ impl Unfit {
     }
 }
 
-async fn look(
-    cluster: &dyn Cluster,
-    object: &Object,
-    namespace: &str,
-) -> Result<(Located, Option<Object>), Unfit> {
+async fn look(cluster: &dyn Cluster, object: &Object, namespace: &str) -> Looked {
     let located = locate(cluster, object, namespace).await.map_err(Unfit::NotBuilt)?;
     match cluster.get(&located.target).await {
         Ok(existing) => Ok((located, Some(existing))),

@@ -1,29 +1,23 @@
 //! One hook that is a Kubernetes object (or several, from a `List`): delete the old one, create, wait. What is deleted
 //! afterwards is the hook runner's business.
 
-use std::time::Duration;
-
-use crate::verdict::{self as readiness, Readiness};
 use boathook_core::hook::DeletePolicy;
 use boathook_core::names::Target;
 use boathook_core::plan::{HookStep, HookWait, ReleaseRef, StepId};
-use boathook_core::run_event::{ErrorCode, Happening, LogLevel, RunError};
+use boathook_core::readiness::Readiness;
+use boathook_core::run_event::{ErrorCode, Happening, RunError};
 use boathook_core::{Object, ObjectRef};
-use tokio::sync::mpsc::unbounded_channel;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::cluster::{Cluster, ClusterError, ClusterErrorKind, Patch, Verdict, WriteOptions};
-use crate::follow::{self, LogLine};
+use crate::cluster::{Cluster, ClusterError, ClusterErrorKind, Patch, WriteOptions};
 use crate::hook_runner::{CRD, Created, End, Ended, Facts};
-use crate::locate::{LocateError, Located, helm_name, locate, waiter_name};
+use crate::hook_wait::{Seen, judge, wait_for};
+use crate::locate::{LocateError, Located, helm_name, locate};
 use crate::run::Run;
 use crate::{deletion, diagnose, fault, hook_object};
 
 /// Set by a cluster that only simulates what runs in it.
 const SIMULATED: &str = "embedded.boathook.dev/simulated";
-/// How long log lines may trail the end of a Job.
-const LOG_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the hook from its old object's deletion to the end of the wait.
 pub(crate) async fn run(
@@ -208,11 +202,8 @@ impl<'a> Hands<'a> {
         let Some(object) = found else { return Ok(None) };
         let uid = object.uid().map(str::to_owned);
         let dying = object.get(&["metadata", "deletionTimestamp"]).is_some();
-        let finished = match wait_of(target) {
-            HookWait::Job => !matches!(readiness::hook_job(&object), Readiness::InProgress(_)),
-            HookWait::Pod => !matches!(readiness::hook_pod(&object), Readiness::InProgress(_)),
-            HookWait::None => false,
-        };
+        let wait = wait_of(target);
+        let finished = wait != HookWait::None && !matches!(judge(wait, &object), Readiness::InProgress(_));
         if !dying && !finished {
             return Ok(Some(object));
         }
@@ -273,7 +264,7 @@ impl<'a> Hands<'a> {
                 }
                 Seen::Failed(object, reason) => {
                     self.facts.simulated |= simulated(Some(&object));
-                    let error = diagnose::failed(self.cluster, &created.target, wait, &object, &reason).await;
+                    let error = diagnose::failed(self.cluster, &created.target, wait, &reason).await;
                     return End::Failed(error);
                 }
                 Seen::TimedOut => {
@@ -330,104 +321,4 @@ fn wait_of(target: &Target) -> HookWait {
 
 fn simulated(object: Option<&Object>) -> bool {
     object.and_then(|object| object.annotation(SIMULATED)) == Some("true")
-}
-
-/// What a wait saw.
-enum Seen {
-    /// Done; without an object if it was deleted meanwhile, which counts as done (as in Helm 3).
-    Finished(Option<Object>),
-    /// The object says that it failed, and why.
-    Failed(Object, String),
-    TimedOut,
-    Refused(ClusterError),
-    Interrupted,
-}
-
-fn judge(wait: HookWait, object: &Object) -> Readiness {
-    match wait {
-        HookWait::Job => readiness::hook_job(object),
-        HookWait::Pod => readiness::hook_pod(object),
-        HookWait::None => Readiness::Current,
-    }
-}
-
-/// Waits for one Job or Pod while its log lines pass through as events.
-async fn wait_for(
-    run: &mut Run<'_>,
-    id: &StepId,
-    target: &Target,
-    applied: &Object,
-    wait: HookWait,
-    deadline: Instant,
-) -> Seen {
-    let cluster = run.context.cluster.clone();
-    let cancel = run.context.cancel.clone();
-    let (changed, changes) = unbounded_channel();
-    let (sender, mut lines) = unbounded_channel();
-    let mut followers = JoinSet::new();
-    followers.spawn(follow::follow(
-        cluster.clone(),
-        target.clone(),
-        follow::containers(applied),
-        changes,
-        sender,
-    ));
-    let answer = {
-        let mut until = |object: Option<&Object>| {
-            // The follower may have ended; then nobody wants to know.
-            let _ = changed.send(());
-            match object {
-                Some(object) if matches!(judge(wait, object), Readiness::InProgress(_)) => Verdict::Waiting,
-                Some(_) | None => Verdict::Done,
-            }
-        };
-        let waiting = timeout_at(deadline, cluster.wait(target, &mut until));
-        tokio::pin!(waiting);
-        loop {
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Seen::Interrupted,
-                answer = &mut waiting => break answer,
-                Some(line) = lines.recv() => emit_line(run, id, line),
-            }
-        }
-    };
-    drop(changed);
-    let trailing = tokio::time::sleep(LOG_GRACE);
-    tokio::pin!(trailing);
-    loop {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => break,
-            line = lines.recv() => match line {
-                Some(line) => emit_line(run, id, line),
-                None => break,
-            },
-            () = &mut trailing => break,
-        }
-    }
-    match answer {
-        Err(_) => Seen::TimedOut,
-        Ok(Err(error)) if error.is_not_found() => Seen::Finished(None),
-        Ok(Err(error)) => Seen::Refused(error),
-        Ok(Ok(None)) => Seen::Finished(None),
-        Ok(Ok(Some(object))) => match judge(wait, &object) {
-            Readiness::Failed(reason) => Seen::Failed(object, reason),
-            Readiness::Current | Readiness::InProgress(_) => Seen::Finished(Some(object)),
-        },
-    }
-}
-
-fn emit_line(run: &mut Run<'_>, id: &StepId, line: LogLine) {
-    run.emit(Happening::Log {
-        step: id.clone(),
-        source: line.source,
-        level: LogLevel::Info,
-        line: line.text,
-    });
-}
-
-/// Helm's text for an object that did not become what it should.
-pub(crate) fn not_ready(target: &Target, status: &str, message: &str) -> String {
-    format!("resource {} not ready. status: {status}, message: {message}", waiter_name(target))
 }

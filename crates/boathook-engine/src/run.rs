@@ -30,13 +30,13 @@ pub(crate) struct Run<'a> {
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// Nothing was begun.
-    Refused(RunError),
+    Refused(Box<RunError>),
     /// A step failed. `during` is Helm's prefix in the description of the release, `failed pre-install: `.
     Failed {
         /// Empty for ordinary objects.
         during: String,
         /// Why.
-        error: RunError,
+        error: Box<RunError>,
     },
     /// The token was cancelled.
     Interrupted,

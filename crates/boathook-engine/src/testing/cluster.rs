@@ -22,6 +22,8 @@ pub(crate) enum Change {
     Annotate(&'static str, &'static str),
     /// It goes.
     Gone,
+    /// Another object, of this name, is deleted and made anew by somebody.
+    Replace(&'static str),
     /// Time passes.
     Sleep(Duration),
     /// The wait fails.
@@ -280,6 +282,10 @@ impl Cluster for FakeCluster {
                 Some(Change::Sleep(duration)) => tokio::time::sleep(duration).await,
                 Some(Change::Fail(error)) => return Err(error),
                 Some(Change::Cancel(token)) => token.cancel(),
+                Some(Change::Replace(other)) => {
+                    let object = self.object(other).unwrap();
+                    self.put(object.into_value());
+                }
                 Some(Change::Gone) => {
                     self.state.lock().unwrap().objects.remove(&key);
                 }
