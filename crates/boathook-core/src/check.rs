@@ -51,14 +51,28 @@ pub fn namespace(name: &str) -> Result<(), Diagnostic> {
         .help("use a-z, 0-9 and '-', starting and ending with a letter or digit, at most 63 characters"))
 }
 
+/// How many findings of one kind of check are reported for one document: each costs a look-up of its place, and a
+/// reader has seen enough by then.
+pub(crate) const SHOWN: usize = 10;
+
 /// Checks each object of one document.
 pub(crate) fn document(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
-    for index in 0..document.objects.len() {
-        for (diagnostic, field) in object(&document.objects[index]) {
-            let pointer = format!("{}{field}", document.object_pointer(index));
-            diagnostics.push(document.diagnose(diagnostic, &pointer));
+    let mut findings = Vec::new();
+    let mut more = 0;
+    for (index, checked) in document.objects.iter().enumerate() {
+        for (diagnostic, field) in object(checked) {
+            if findings.len() < SHOWN {
+                findings.push((diagnostic, format!("{}{field}", document.object_pointer(index))));
+            } else {
+                more += 1;
+            }
         }
     }
+    if more > 0 {
+        let message = format!("{more} more findings in this document");
+        findings.push((Diagnostic::error("more-findings", message), String::new()));
+    }
+    diagnostics.extend(document.diagnose_all(findings));
 }
 
 /// Findings about one object, with the JSON pointer of each.
@@ -179,34 +193,28 @@ impl Checks {
             if reference.name.is_empty() {
                 continue;
             }
-            let pointer = document.object_pointer(index);
+            let (line, column) = document.object_place(index);
             let others = self.seen.entry(reference).or_default();
-            if let Some(other) = others.iter().find(|other| collide(other.events.as_deref(), events)) {
-                let kind = match (&other.events, events) {
-                    (None, None) => "object",
-                    (Some(_), Some(_)) => "hook of the same event",
-                    _ => "object, once as a hook and once as an ordinary one",
-                };
-                let message = format!(
-                    "{} stands twice ({kind}): also at {}:{}",
-                    object.reference(),
-                    other.path,
-                    other.line
-                );
-                let help = "remove one of them or give it another name";
-                let diagnostic = Diagnostic::error("duplicate-object", message).help(help);
-                self.found.push(if pointer.is_empty() {
-                    diagnostic.at(&document.origin.path, document.origin.line, 1)
-                } else {
-                    document.diagnose(diagnostic, pointer)
-                });
-            }
-            let line = if pointer.is_empty() { document.origin.line } else { document.place(pointer).0 };
-            others.push(Seen {
-                path: document.origin.path.clone(),
-                line,
-                events: events.map(<[HookEvent]>::to_vec),
-            });
+            let Some(other) = others.iter().find(|other| collide(other.events.as_deref(), events)) else {
+                let events = events.map(<[HookEvent]>::to_vec);
+                others.push(Seen { path: document.origin.path.clone(), line, events });
+                continue;
+            };
+            let kind = match (&other.events, events) {
+                (None, None) => "object",
+                (Some(_), Some(_)) => "hook of the same event",
+                _ => "object, once as a hook and once as an ordinary one",
+            };
+            let message = format!(
+                "{} stands twice ({kind}): also at {}:{}",
+                object.reference(),
+                other.path,
+                other.line
+            );
+            let diagnostic = Diagnostic::error("duplicate-object", message)
+                .help("remove one of them or give it another name")
+                .at(&document.origin.path, line, column);
+            self.found.push(diagnostic);
         }
     }
 }

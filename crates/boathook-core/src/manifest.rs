@@ -48,6 +48,8 @@ pub struct Document {
     pub objects: Vec<Object>,
     /// The JSON pointer of each of `objects` in the document: empty, or `/items/0`.
     pointers: Vec<String>,
+    /// Where each of `objects` starts in its file; an item of a list inside a list stands where that one does.
+    places: Vec<Place>,
     /// The place of the text's first character in its file.
     start: Place,
     ends_in_block: bool,
@@ -143,6 +145,7 @@ fn read_document(
         head: Head::default(),
         objects: Vec::new(),
         pointers: Vec::new(),
+        places: Vec::new(),
         start,
         ends_in_block: tape.as_ref().is_some_and(|tape| tape.ends_in_block),
     };
@@ -206,9 +209,31 @@ impl Document {
         diagnostic.at(&self.origin.path, line, column)
     }
 
+    /// Findings at the places of JSON pointers, for which the document is read again once.
+    pub(crate) fn diagnose_all(
+        &self,
+        findings: Vec<(Diagnostic, String)>,
+    ) -> impl Iterator<Item = Diagnostic> {
+        let tape = if findings.is_empty() { None } else { yaml::read(&self.text).ok().flatten() };
+        findings.into_iter().map(move |(diagnostic, pointer)| {
+            let found = tape.as_ref().and_then(|tape| Walk::new(tape).find(&pointer).ok());
+            let place = found.map_or(self.start, |found| inside(self.start, found.place));
+            at(diagnostic, &self.origin.path, place)
+        })
+    }
+
     /// The JSON pointer of one of `objects` in the document.
     pub fn object_pointer(&self, object: usize) -> &str {
         self.pointers.get(object).map_or("", String::as_str)
+    }
+
+    /// Line and column in the file of one of `objects`. Unlike [`Document::place`] it reads nothing again.
+    pub fn object_place(&self, object: usize) -> (usize, usize) {
+        if self.object_pointer(object).is_empty() {
+            return (self.origin.line, 1);
+        }
+        let place = self.places.get(object).copied().unwrap_or(self.start);
+        (place.line, place.column)
     }
 
     /// Where a place *inside* the text of a scalar stands in the file. Exact for block scalars that keep lines
@@ -308,9 +333,11 @@ impl Document {
         *nodes += walk.spent();
         self.objects.clear();
         self.pointers.clear();
-        let mut queue: VecDeque<(String, Value)> = VecDeque::new();
-        queue.push_back((String::new(), value));
-        while let Some((pointer, value)) = queue.pop_front() {
+        self.places.clear();
+        let item_places = walk.item_places("/items")?;
+        let mut queue: VecDeque<(String, Place, Value)> = VecDeque::new();
+        queue.push_back((String::new(), self.start, value));
+        while let Some((pointer, place, value)) = queue.pop_front() {
             let Value::Object(mut map) = value else { continue };
             match map.get_mut("items") {
                 Some(Value::Array(items)) => {
@@ -318,12 +345,15 @@ impl Document {
                     let list = Object(map);
                     for (index, mut item) in items.into_iter().enumerate() {
                         inherit_type(&mut item, &list);
-                        queue.push_back((format!("{pointer}/items/{index}"), item));
+                        let own = item_places.get(index).filter(|_| pointer.is_empty());
+                        let place = own.map_or(place, |own| inside(self.start, *own));
+                        queue.push_back((format!("{pointer}/items/{index}"), place, item));
                     }
                 }
                 _ => {
                     self.objects.push(Object(map));
                     self.pointers.push(pointer);
+                    self.places.push(place);
                 }
             }
         }

@@ -97,17 +97,19 @@ fn events(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<HookEvent>> {
     let mut events = Vec::new();
-    let mut known = true;
+    let mut unknown = 0;
     for item in Item::list(annotation) {
         match event(&item.word) {
             Some(event) => events.push(event),
             None => {
-                known = false;
-                diagnostics.push(unknown_event(document, &item));
+                unknown += 1;
+                if unknown <= check::SHOWN {
+                    diagnostics.push(unknown_event(document, &item));
+                }
             }
         }
     }
-    known.then_some(events)
+    (unknown == 0).then_some(events)
 }
 
 fn event(word: &str) -> Option<HookEvent> {
@@ -164,9 +166,11 @@ fn delete_policies(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Ve
     const KNOWN: [DeletePolicy; 3] =
         [DeletePolicy::BeforeHookCreation, DeletePolicy::HookSucceeded, DeletePolicy::HookFailed];
     let Some(text) = document.head.annotations.get(DELETE_POLICY) else { return Vec::new() };
+    let mut unknown = 0;
     let read = |item: Item| {
         let policy = DeletePolicy::from(item.word.clone());
-        if matches!(policy, DeletePolicy::Other(_)) {
+        unknown += usize::from(matches!(policy, DeletePolicy::Other(_)));
+        if matches!(policy, DeletePolicy::Other(_)) && unknown <= check::SHOWN {
             let consequence = "Helm keeps the word and does nothing for it; the default before-hook-creation does \
                                not apply either";
             let known = KNOWN.each_ref().map(DeletePolicy::as_str);
@@ -179,9 +183,11 @@ fn delete_policies(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Ve
 
 fn output_log_policies(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Vec<OutputLogPolicy> {
     let Some(text) = document.head.annotations.get(OUTPUT_LOG_POLICY) else { return Vec::new() };
+    let mut unknown = 0;
     let read = |item: Item| {
         let policy = OutputLogPolicy::from(item.word.clone());
-        if matches!(policy, OutputLogPolicy::Other(_)) {
+        unknown += usize::from(matches!(policy, OutputLogPolicy::Other(_)));
+        if matches!(policy, OutputLogPolicy::Other(_)) && unknown <= check::SHOWN {
             let known = ["hook-succeeded", "hook-failed"];
             let consequence = "Helm keeps the word and does nothing for it";
             diagnostics.push(unknown_policy(document, OUTPUT_LOG_POLICY, &item, &known, consequence));

@@ -10,6 +10,7 @@ use serde_path_to_error::{Path, Segment};
 use super::helm::{HOOK, is_wasm_hook, pointer};
 use super::similar::closest;
 use crate::Diagnostic;
+use crate::check::SHOWN;
 use crate::hook::Action;
 use crate::manifest::Document;
 use crate::wasm_hook::{ANNOTATION, API_VERSION, KIND, WasmHookSpec};
@@ -63,12 +64,16 @@ pub(crate) fn without_hook(document: &Document, diagnostics: &mut Vec<Diagnostic
 /// Helm reads no annotations of a list's items, so a `WasmHook` among them could not run.
 fn hidden_in_list(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
     for (index, object) in document.objects.iter().enumerate() {
-        let at = document.object_pointer(index);
-        if !at.is_empty() && object.kind() == KIND && object.api_version().starts_with("boathook.dev/") {
+        let in_list = !document.object_pointer(index).is_empty();
+        if in_list && object.kind() == KIND && object.api_version().starts_with("boathook.dev/") {
             let message = format!("{KIND} inside a list would never run");
             let help = "make it a document of its own: annotations of a list's items are not read";
-            let diagnostic = Diagnostic::error("wasm-hook-in-list", message).help(help);
-            diagnostics.push(document.diagnose(diagnostic, at));
+            let (line, column) = document.object_place(index);
+            diagnostics.push(Diagnostic::error("wasm-hook-in-list", message).help(help).at(
+                &document.origin.path,
+                line,
+                column,
+            ));
         }
     }
 }
@@ -84,7 +89,8 @@ fn wasm_hook(document: &Document, diagnostics: &mut Vec<Diagnostic>) -> Option<W
     const FIELDS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     let object = document.objects.first()?;
     let mut complete = true;
-    for field in object.0.keys().filter(|field| !FIELDS.contains(&field.as_str())) {
+    let unknown = object.0.keys().filter(|field| !FIELDS.contains(&field.as_str()));
+    for field in unknown.take(SHOWN) {
         complete = false;
         let diagnostic = unknown_field(field, &format!("a {KIND}"), &FIELDS);
         diagnostics.push(document.diagnose(diagnostic, &child("", field)));
@@ -153,7 +159,7 @@ fn spec_of(
         wrong.push(("/limits/memory".to_owned(), format!("{what}: limits.memory is 0")));
     }
     let valid = wrong.is_empty();
-    for (at, message) in wrong {
+    for (at, message) in wrong.into_iter().take(SHOWN) {
         diagnostics.push(place(Diagnostic::error("invalid-wasm-hook", message), &at));
     }
     valid.then_some(spec)

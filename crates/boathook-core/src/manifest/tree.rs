@@ -150,6 +150,20 @@ impl<'a, 't> Walk<'a, 't> {
         Ok(entries.list)
     }
 
+    /// The places of the items of the list at a JSON pointer; none if there is no list.
+    pub(crate) fn item_places(&mut self, pointer: &str) -> Result<Vec<Place>, YamlError> {
+        let at = self.tape.target(self.find(pointer)?.value);
+        let mut places = Vec::new();
+        if let Kind::List { end } = self.node(at).kind {
+            let mut item = at + 1;
+            while item < end {
+                places.push(self.node(item).place);
+                item = self.tape.next(item);
+            }
+        }
+        Ok(places)
+    }
+
     fn is_merge(&self, index: usize) -> bool {
         match &self.node(index).kind {
             Kind::Scalar { text, tag, .. } => {

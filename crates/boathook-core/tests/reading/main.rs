@@ -3,6 +3,7 @@
 
 mod diagnostics;
 mod documents;
+mod examples;
 mod hooks;
 mod limits;
 mod order;
