@@ -369,3 +369,6 @@ fn at_hook(hook: &Hook, field: &str, diagnostic: Diagnostic) -> Diagnostic {
     let (line, column) = hook.spec_place(field);
     diagnostic.at(&hook.origin.path, line, column)
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,11 +152,11 @@ mod tests {
              resourceNames: [c]}"
         );
         let config = json!({"objects": [{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-            "metadata": {"name": "n", "namespace": "other"}}]});
+            "metadata": {"name": "deny", "namespace": "other"}}]});
         assert_eq!(
             suggested(Capability::Kubernetes, &["get"], config),
             "permissions:\n  kubernetes:\n  - {apiGroups: [networking.k8s.io], resources: [networkpolicies], \
-             verbs: [get], resourceNames: [n], namespaces: [other]}"
+             verbs: [get], resourceNames: [deny], namespaces: [other]}"
         );
     }
 
