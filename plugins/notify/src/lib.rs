@@ -152,6 +152,8 @@ mod tests {
         let declaration = super::declaration();
         assert_eq!(declaration["capabilities"][0]["capability"], "http");
         assert_eq!(declaration["capabilities"].as_array().unwrap().len(), 1);
+        let manifest = include_str!("../plugin.toml");
+        assert!(manifest.contains("name = \"notify\"\n") && manifest.contains("capabilities = [\"http\"]"));
         let schema = &declaration["configSchema"];
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(schema["properties"]["preset"]["default"], "slack");
