@@ -5,6 +5,7 @@
 
 mod commands;
 mod components;
+mod conversation;
 mod fake_cluster;
 mod guests;
 mod hostile;
