@@ -134,7 +134,9 @@ mod tests {
         assert_eq!(declaration["name"], "ensure");
         assert_eq!(declaration["capabilities"].as_array().unwrap().len(), 1);
         let manifest = include_str!("../plugin.toml");
-        assert!(manifest.contains("name = \"ensure\"\n") && manifest.contains("capabilities = [\"kubernetes\"]"));
+        assert!(
+            manifest.contains("name = \"ensure\"\n") && manifest.contains("capabilities = [\"kubernetes\"]")
+        );
         let schema = &declaration["configSchema"];
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(schema["properties"]["mode"]["default"], "create");
