@@ -56,14 +56,15 @@ async fn apply_batch(run: &mut Run<'_>, batch: Vec<Prepared<'_>>) -> Option<Vec<
             let Some(Prepared { step, located, existing }) = waiting.next() else { break };
             let resource = Some(located.target.reference());
             run.emit(Happening::StepStarted { step: step.id.clone(), resource });
-            let (cluster, options, id) = (run.context.cluster.clone(), run.writing(), step.id.clone());
+            let (cluster, options, id) =
+                (run.context.cluster.clone(), run.context.writing(), step.id.clone());
             working.spawn(async move {
                 let patch = Patch::Apply { object: located.object, force: false };
                 let applied = cluster.patch(&located.target, &patch, &options).await;
                 (id, located.target, existing, applied)
             });
         }
-        let finished = match run.unless_cancelled(working.join_next()).await? {
+        let finished = match run.context.unless_cancelled(working.join_next()).await? {
             None => return Some(errors),
             Some(Ok(finished)) => finished,
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),

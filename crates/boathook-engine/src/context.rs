@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Cluster;
+use crate::FIELD_MANAGER;
+use crate::cluster::{Cluster, WriteOptions};
 use crate::plugin_host::PluginHost;
 
 /// Looks up a variable of the environment, for credentials.
@@ -34,6 +35,22 @@ pub struct Context {
     pub jitter: Arc<Jitter>,
     /// What the user chose.
     pub options: Options,
+}
+
+impl Context {
+    /// How the operation writes.
+    pub(crate) fn writing(&self) -> WriteOptions {
+        WriteOptions { dry_run: self.options.dry_run, ..WriteOptions::by(FIELD_MANAGER) }
+    }
+
+    /// The future's answer, or nothing if the operation was cancelled first.
+    pub(crate) async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => None,
+            answer = future => Some(answer),
+        }
+    }
 }
 
 /// What the user chose for one operation.

@@ -56,7 +56,11 @@ async fn phases(run: &mut Run<'_>) -> Result<(), Stop> {
 }
 
 async fn begin_install<'p>(run: &mut Run<'p>) -> Result<Vec<Prepared<'p>>, Stop> {
-    let checked = run.unless_cancelled(preflight::check(run)).await.ok_or(Stop::Interrupted)?;
+    let checked = run
+        .context
+        .unless_cancelled(preflight::check(run.plan, run.context))
+        .await
+        .ok_or(Stop::Interrupted)?;
     let preflight = checked.map_err(|error| Stop::Refused(Box::new(error)))?;
     if !run.context.options.dry_run {
         let (plan, context) = (run.plan, run.context);

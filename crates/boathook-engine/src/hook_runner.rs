@@ -209,7 +209,7 @@ async fn delete_by(
         return Ok(());
     }
     let cluster = run.context.cluster.clone();
-    let options = run.writing();
+    let options = run.context.writing();
     for Created { target, uid } in created {
         if target.resource.gvk.kind == CRD {
             continue;
@@ -221,7 +221,7 @@ async fn delete_by(
             }
             Ok(deleted)
         };
-        match run.unless_cancelled(deleting).await {
+        match run.context.unless_cancelled(deleting).await {
             None => return Ok(()),
             Some(Err(error)) => return Err(error),
             Some(Ok(false)) => {}

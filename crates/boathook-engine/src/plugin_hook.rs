@@ -21,6 +21,7 @@ pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin:
     run.recorder.running(run.plan, hook, run.context).await;
     let context = run.context;
     let looked_up = run
+        .context
         .unless_cancelled(credentials::resolve(
             &plugin.credentials,
             context.cluster.as_ref(),
@@ -81,7 +82,7 @@ pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin:
             error,
             retry_in_ms: millis(pause),
         });
-        if run.unless_cancelled(tokio::time::sleep(pause)).await.is_none() {
+        if run.context.unless_cancelled(tokio::time::sleep(pause)).await.is_none() {
             break End::Interrupted;
         }
     };

@@ -12,9 +12,9 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, ClusterError, ClusterErrorKind};
+use crate::context::Context;
 use crate::locate::{LocateError, Located, locate};
 use crate::release_store::{ReleaseStore, StoreError, Stored};
-use crate::run::Run;
 use crate::{fault, ownership};
 
 /// Requests at once. Enough to hide the latency of an API server, few enough not to be throttled by one.
@@ -39,13 +39,12 @@ pub(crate) struct Preflight<'p> {
 }
 
 /// Checks everything that can be checked before the release exists.
-pub(crate) async fn check<'p>(run: &Run<'p>) -> Result<Preflight<'p>, RunError> {
-    let plan = run.plan;
-    let replaced = check_name(run).await?;
-    let missing = namespace_missing(run).await?;
-    let objects = prepare(run.context.cluster.clone(), plan, run.context.options.take_ownership).await?;
+pub(crate) async fn check<'p>(plan: &'p Plan, context: &Context) -> Result<Preflight<'p>, RunError> {
+    let replaced = check_name(plan, context).await?;
+    let missing = namespace_missing(plan, context).await?;
+    let objects = prepare(context.cluster.clone(), plan, context.options.take_ownership).await?;
     if missing {
-        create_namespace(run).await?;
+        create_namespace(plan, context).await?;
     }
     Ok(Preflight { objects, replaced })
 }
@@ -74,9 +73,9 @@ fn name_in_use() -> RunError {
 
 /// As Helm 4: any history occupies the name, an uninstalled one too. Only a plan for a later revision (what
 /// `upgrade --install` makes after `uninstall --keep-history`) may follow an uninstalled one.
-async fn check_name(run: &Run<'_>) -> Result<Option<Stored>, RunError> {
-    let release = &run.plan.release;
-    let store = ReleaseStore::new(run.context.cluster.as_ref());
+async fn check_name(plan: &Plan, context: &Context) -> Result<Option<Stored>, RunError> {
+    let release = &plan.release;
+    let store = ReleaseStore::new(context.cluster.as_ref());
     let last = store.last(&release.namespace, &release.name).await.map_err(|error| store_error(&error))?;
     match last {
         None => Ok(None),
@@ -90,24 +89,24 @@ async fn check_name(run: &Run<'_>) -> Result<Option<Stored>, RunError> {
     }
 }
 
-async fn namespace_missing(run: &Run<'_>) -> Result<bool, RunError> {
-    let name = &run.plan.release.namespace;
+async fn namespace_missing(plan: &Plan, context: &Context) -> Result<bool, RunError> {
+    let name = &plan.release.namespace;
     let target = namespace_at(name).map_err(|message| RunError::new(ErrorCode::ObjectRefused, message))?;
-    match run.context.cluster.get(&target).await {
+    match context.cluster.get(&target).await {
         Ok(_) => Ok(false),
-        Err(error) if error.is_not_found() && run.context.options.create_namespace => Ok(true),
+        Err(error) if error.is_not_found() && context.options.create_namespace => Ok(true),
         Err(error) if error.is_not_found() => Err(RunError {
             hint: Some("create it, or use --create-namespace".to_owned()),
             ..RunError::new(ErrorCode::ObjectRefused, format!("namespaces {name:?} not found"))
         }),
         // Who may not look at namespaces may still work in one; the first write will tell.
-        Err(error) if error.kind == ClusterErrorKind::Forbidden => Ok(run.context.options.create_namespace),
+        Err(error) if error.kind == ClusterErrorKind::Forbidden => Ok(context.options.create_namespace),
         Err(error) => Err(fault::of_cluster(&error, error.to_string())),
     }
 }
 
-async fn create_namespace(run: &Run<'_>) -> Result<(), RunError> {
-    let name = &run.plan.release.namespace;
+async fn create_namespace(plan: &Plan, context: &Context) -> Result<(), RunError> {
+    let name = &plan.release.namespace;
     let object = Object::from_value(json!({
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -115,7 +114,7 @@ async fn create_namespace(run: &Run<'_>) -> Result<(), RunError> {
     }))
     .unwrap_or_default();
     let collection = Collection { resource: namespaces(), namespace: None };
-    match run.context.cluster.create(&collection, &object, &run.writing()).await {
+    match context.cluster.create(&collection, &object, &context.writing()).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind == ClusterErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(fault::of_cluster(&error, format!("failed to create namespace {name}: {error}"))),

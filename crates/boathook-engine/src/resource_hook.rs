@@ -29,7 +29,7 @@ pub(crate) async fn run(
 ) -> Ended {
     let mut hands = Hands::new(run, hook);
     let deletes_before = hook.has_policy(&DeletePolicy::BeforeHookCreation) && hook.kind != CRD;
-    let placed = match run.unless_cancelled(hands.place(objects)).await {
+    let placed = match run.context.unless_cancelled(hands.place(objects)).await {
         None => return Ended::without_objects(End::Interrupted),
         Some(placed) => placed,
     };
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     };
     if deletes_before && !hands.options.dry_run {
         let Ok(placed) = &placed else { return Ended::without_objects(End::Interrupted) };
-        match run.unless_cancelled(hands.clear(placed)).await {
+        match run.context.unless_cancelled(hands.clear(placed)).await {
             None => return Ended::without_objects(End::Interrupted),
             Some(Err(error)) => return Ended::without_objects(End::NotStarted(error)),
             Some(Ok(deleted)) => {
@@ -63,7 +63,7 @@ pub(crate) async fn run(
         Ok(placed) => placed,
         Err(error) => return Ended::without_objects(End::NotCreated(error)),
     };
-    match run.unless_cancelled(hands.create(placed, deletes_before)).await {
+    match run.context.unless_cancelled(hands.create(placed, deletes_before)).await {
         None => return hands.ended(End::Interrupted),
         Some(Err(error)) => return hands.ended(End::NotCreated(error)),
         Some(Ok(())) => {}
@@ -93,7 +93,7 @@ impl<'a> Hands<'a> {
             release: &run.plan.release,
             operation: &run.context.options.operation_id,
             take_ownership: run.context.options.take_ownership,
-            options: run.writing(),
+            options: run.context.writing(),
             hook,
             created: Vec::new(),
             applied: Vec::new(),

@@ -7,8 +7,6 @@ use boathook_core::plan::Plan;
 use boathook_core::run_event::{Happening, RunError, RunEvent};
 use tokio::time::Instant;
 
-use crate::FIELD_MANAGER;
-use crate::cluster::WriteOptions;
 use crate::context::Context;
 use crate::record::Recorder;
 
@@ -55,20 +53,6 @@ impl<'a> Run<'a> {
     /// Says something that belongs to no step.
     pub(crate) fn note(&mut self, diagnostic: Diagnostic) {
         self.emit(Happening::Noted { diagnostic });
-    }
-
-    /// How this operation writes.
-    pub(crate) fn writing(&self) -> WriteOptions {
-        WriteOptions { dry_run: self.context.options.dry_run, ..WriteOptions::by(FIELD_MANAGER) }
-    }
-
-    /// The future's answer, or nothing if the operation was cancelled first.
-    pub(crate) async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            () = self.context.cancel.cancelled() => None,
-            answer = future => Some(answer),
-        }
     }
 }
 

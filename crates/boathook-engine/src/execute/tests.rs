@@ -322,6 +322,15 @@ async fn a_record_changed_by_somebody_else_is_left() {
     );
 }
 
+/// A controller runs many operations at once, each a task.
+#[test]
+fn an_operation_can_be_a_task() {
+    fn task(_: impl Send) {}
+    let (bench, plan) = (Bench::new(), plans::run(&[]));
+    let (context, mut nothing) = (bench.context(), |_| {});
+    task(crate::execute(&plan, &context, &mut nothing));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_first_event_says_what_is_going_to_run() {
     let bench = Bench::new();
