@@ -215,9 +215,12 @@ fn of_hint(denial: &Denial) -> Expect {
     }
 }
 
-/// The grant with the rules of a hint added.
+/// The grant with the lines of a hint added, read from their text as a user's would be.
 fn with_hint(grant: &Grant, hint: &Hint) -> Grant {
-    let added = hint.permissions().expect("a hint with rules").clone();
+    let mut added = crate::manifest::read_yaml("hint", &hint.to_string()).expect("a hint is YAML");
+    let added: Permissions =
+        serde_json::from_value(added["permissions"].take()).expect("a hint is permissions");
+    assert_eq!(Some(&added), hint.permissions(), "{hint}");
     let mut grant = grant.clone();
     grant.permissions.kubernetes.extend(added.kubernetes);
     grant.permissions.http.extend(added.http);

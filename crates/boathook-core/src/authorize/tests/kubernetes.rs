@@ -367,3 +367,17 @@ fn a_hint_is_the_exact_yaml() {
          \"https://hooks.slack.com/services/T0/B0\", methods: [POST]}"
     );
 }
+
+#[test]
+fn a_hint_quotes_what_yaml_would_read_otherwise() {
+    let odd = [
+        "no", "y", "null", "1e3", "0x1f", "12", "1.0", "a:b", "system:x", "~", "a,b", "a]", "true", "&a",
+        "{a",
+    ];
+    for name in odd.iter().chain(&["-", "2026-01-01", "a'b", "a\"b", "!!str", "<<", "=", "on"]) {
+        let grant = grant("");
+        let request = request(&grant, &format!("create configmaps {name}")).unwrap();
+        let denial = authorize(&grant, &request).unwrap_err();
+        assert_eq!(authorize(&with_hint(&grant, &denial.hint), &request), Ok(()), "{}", denial.hint);
+    }
+}
