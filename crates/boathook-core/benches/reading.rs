@@ -39,15 +39,17 @@ fn main() {
         assert_eq!((sorted.hooks.len(), sorted.resources.len()), (HOOKS, DOCUMENTS - HOOKS));
         assert!(sorted.diagnostics.is_empty(), "{:?}", sorted.diagnostics.first());
     }
-    let (parse, read) = (median(parse), median(read));
-    println!(
-        "{DOCUMENTS} documents ({} kB): parse {parse:?}, read {read:?}, both {:?}",
-        sources[0].text.len() / 1000,
-        parse + read
-    );
+    for (name, times) in [("parse", parse), ("read", read)] {
+        let (best, median) = best_and_median(times);
+        println!(
+            "{name} of {DOCUMENTS} documents ({} kB): best {best:?}, median {median:?}",
+            sources[0].text.len() / 1000
+        );
+    }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// The best is what the machine can do, the median what it did beside everything else.
+fn best_and_median(mut times: Vec<Duration>) -> (Duration, Duration) {
     times.sort();
-    times[times.len() / 2]
+    (times[0], times[times.len() / 2])
 }
