@@ -27,8 +27,10 @@ use protocol::{Ending, Line};
 
 /// Bytes between guest and host before one waits for the other.
 const PIPE: usize = 64 << 10;
-/// Answers that a guest may leave unread.
+/// Bytes of answers that a guest may leave unread.
 const MAX_UNREAD: usize = 4 * MAX_BODY_BYTES;
+/// What an answer counts at least, so that short ones are not many thousands.
+const LEAST: usize = 1 << 10;
 /// A line's limit, and the byte that shows that it is longer.
 const LINE_AND_ONE: u64 = MAX_BODY_BYTES as u64 + 1;
 
@@ -149,7 +151,7 @@ impl Answers {
     /// Queues a line; whether the guest reads it is its own affair.
     fn push(&self, mut line: String) {
         line.push('\n');
-        self.unread.fetch_add(line.len(), Ordering::Relaxed);
+        self.unread.fetch_add(line.len().max(LEAST), Ordering::Relaxed);
         drop(self.queue.send(line));
     }
 
@@ -164,7 +166,7 @@ async fn write(mut answers: Queue, mut stdin: DuplexStream) {
         if stdin.write_all(line.as_bytes()).await.is_err() {
             break;
         }
-        answers.unread.fetch_sub(line.len(), Ordering::Relaxed);
+        answers.unread.fetch_sub(line.len().max(LEAST), Ordering::Relaxed);
     }
     // The guest has closed its side (or ended): nothing is left to do, but the reader decides when it is over.
     std::future::pending::<()>().await;

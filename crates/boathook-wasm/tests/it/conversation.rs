@@ -177,9 +177,14 @@ async fn apply_does_not_take_over_what_is_not_the_releases() {
 async fn helms_marks_are_ownership_too(name: &str, namespace: &str, ours: bool) {
     let cluster = Arc::new(FakeCluster::with_app());
     let annotations = json!({"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace});
-    let mut objects = cluster.objects.lock().unwrap();
-    objects.get_mut("app").unwrap().metadata_mut().insert("annotations".to_owned(), annotations);
-    drop(objects);
+    cluster
+        .objects
+        .lock()
+        .unwrap()
+        .get_mut("app")
+        .unwrap()
+        .metadata_mut()
+        .insert("annotations".to_owned(), annotations);
     let answer = ask(json!({"call": "kubernetes.apply", "object": config_map("app")}), on(&cluster)).await;
     assert_eq!(answer.get("ok").is_some(), ours, "{answer}");
 }
