@@ -220,15 +220,4 @@ fn server_url(url: &http::Uri) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use test_case::test_case;
-
-    use super::*;
-
-    #[test_case("https://10.0.0.1:6443" => "https://10.0.0.1:6443")]
-    #[test_case("https://user:secret@host/prefix" => "https://host"; "no credentials")]
-    #[test_case("http://[::1]:8080/" => "http://[::1]:8080")]
-    fn servers_are_named_without_credentials(url: &str) -> String {
-        server_url(&url.parse().unwrap())
-    }
-}
+mod tests;

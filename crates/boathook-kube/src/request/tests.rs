@@ -36,15 +36,16 @@ fn objects(resource: Resource, namespace: Option<&str>, name: &str) -> String {
 
 #[test]
 fn collections_logs_and_discovery() {
-    let line = |place| Request::new(Method::GET, place, &vec![]).unwrap().line;
+    let line = |place: Place<'_>| Request::new(Method::GET, place, &vec![]).unwrap().line;
     let everywhere = Collection { resource: config_maps(), namespace: None };
-    assert_eq!(line(Place::Collection(&everywhere)), "/api/v1/configmaps");
-    let here = Collection { namespace: Some(Namespace::new("prod").unwrap()), ..everywhere };
-    assert_eq!(line(Place::Collection(&here)), "/api/v1/namespaces/prod/configmaps");
+    let here = Collection { resource: config_maps(), namespace: Some(Namespace::new("prod").unwrap()) };
     let pod = target(resource("v1", "Pod", "pods", true), Some("prod"), "p");
+    let (core, group) = (Gvk::new("v1", ""), Gvk::new("a.b/v1", ""));
+    assert_eq!(line(Place::Collection(&everywhere)), "/api/v1/configmaps");
+    assert_eq!(line(Place::Collection(&here)), "/api/v1/namespaces/prod/configmaps");
     assert_eq!(line(Place::Log(&pod)), "/api/v1/namespaces/prod/pods/p/log");
-    assert_eq!(line(Place::Discovery(&Gvk::new("v1", ""))), "/api/v1");
-    assert_eq!(line(Place::Discovery(&Gvk::new("a.b/v1", ""))), "/apis/a.b/v1");
+    assert_eq!(line(Place::Discovery(&core)), "/api/v1");
+    assert_eq!(line(Place::Discovery(&group)), "/apis/a.b/v1");
 }
 
 #[test]
