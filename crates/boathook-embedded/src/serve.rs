@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tower::Service as _;
 
 use crate::Embedded;
@@ -28,26 +29,29 @@ pub async fn serve(
 ) -> io::Result<()> {
     let service = embedded.service();
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let (stream, _) = tokio::select! {
             accepted = listener.accept() => accepted?,
+            Some(_) = connections.join_next() => continue,
             () = &mut shutdown => break,
         };
         stream.set_nodelay(true)?;
         let service = service.clone();
         let answer = service_fn(move |request| service.clone().call(request));
         let connection = graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-        drop(tokio::spawn(async move {
+        connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
             }
-        }));
+        });
     }
     drop(listener);
     // Watches last for minutes: they are cut off after a moment.
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::debug!("open connections were cut off");
+        connections.shutdown().await;
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ fn find_kubectl() -> Option<PathBuf> {
 struct Kubectl {
     program: PathBuf,
     home: tempfile::TempDir,
+    /// Dropping it ends the server, and with it every watch.
+    stop: tokio::sync::oneshot::Sender<()>,
 }
 
 impl Kubectl {
@@ -71,10 +73,12 @@ async fn served() -> Option<Kubectl> {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    drop(tokio::spawn(serve(Embedded::new(), listener, std::future::pending())));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async move { drop(stopped.await) };
+    drop(tokio::spawn(serve(Embedded::new(), listener, shutdown)));
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join("config"), &kubeconfig(address));
-    Some(Kubectl { program, home })
+    Some(Kubectl { program, home, stop })
 }
 
 fn write(path: &Path, text: &str) {
@@ -208,10 +212,10 @@ async fn get_watches() {
             break;
         }
     }
-    child.kill().unwrap();
+    // kubectl may be a wrapper whose child outlives it: only the end of the watch ends both.
+    drop(kubectl.stop);
     child.wait().unwrap();
-    drop(seen);
-    drop(reader.join().unwrap());
+    reader.join().unwrap().unwrap();
     assert!(text.contains("NAME") && text.contains("seen") && text.contains("later"), "{text}");
 }
 

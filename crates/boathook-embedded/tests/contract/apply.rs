@@ -56,8 +56,14 @@ async fn another_value_conflicts_and_force_takes_it() {
     apply(&cluster, "other", "", json!({"a": "1"})).await.ok();
     let answer = apply(&cluster, "x", "", json!({"a": "2"})).await;
     let cause = answer.body["details"]["causes"][0].clone();
-    assert_eq!(cause, json!({"reason": "FieldManagerConflict", "message": "conflict with \"other\"", "field": ".data.a"}));
-    assert_eq!(answer.refused(409, "Conflict"), "Apply failed with 1 conflict: conflict with \"other\": .data.a");
+    assert_eq!(
+        cause,
+        json!({"reason": "FieldManagerConflict", "message": "conflict with \"other\"", "field": ".data.a"})
+    );
+    assert_eq!(
+        answer.refused(409, "Conflict"),
+        "Apply failed with 1 conflict: conflict with \"other\": .data.a"
+    );
     let object = apply(&cluster, "x", "&force=true", json!({"a": "2"})).await.ok();
     assert_eq!(owners(&object), [("x".to_owned(), "{\"f:data\":{\"f:a\":{}}}".to_owned())]);
 }
@@ -148,8 +154,14 @@ async fn apply_merges_containers_by_name() {
         list.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(names(&both), ["one", "two"]);
-    let message = cluster.apply(&path, "y", "", deployment(json!([{"name": "one", "image": "9"}]))).await.refused(409, "Conflict");
-    assert_eq!(message, "Apply failed with 1 conflict: conflict with \"x\": .spec.template.spec.containers[name=\"one\"].image");
+    let message = cluster
+        .apply(&path, "y", "", deployment(json!([{"name": "one", "image": "9"}])))
+        .await
+        .refused(409, "Conflict");
+    assert_eq!(
+        message,
+        "Apply failed with 1 conflict: conflict with \"x\": .spec.template.spec.containers[name=\"one\"].image"
+    );
     let left = cluster.apply(&path, "y", "", deployment(json!([{"name": "three", "image": "3"}]))).await.ok();
     assert_eq!(names(&left), ["one", "three"]);
 }
@@ -159,12 +171,16 @@ async fn apply_on_status_owns_only_status() {
     let cluster = Cluster::new().await;
     let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
     cluster.post(&cluster.core("pods"), pod).await.ok();
-    let body = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {"message": "m"}});
+    let body =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {"message": "m"}});
     let object = cluster.apply(&cluster.core("pods/p/status"), "x", "&force=true", body).await.ok();
     assert_eq!(object["status"]["message"], "m");
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
     let own = entries.iter().find(|entry| entry["manager"] == "x").unwrap();
-    assert_eq!((&own["subresource"], &own["fieldsV1"]), (&json!("status"), &json!({"f:status": {"f:message": {}}})));
+    assert_eq!(
+        (&own["subresource"], &own["fieldsV1"]),
+        (&json!("status"), &json!({"f:status": {"f:message": {}}}))
+    );
 }
 
 #[tokio::test]

@@ -45,7 +45,12 @@ async fn preconditions_guard_a_delete() {
     let wrong = json!({"preconditions": {"uid": "00000000-0000-4000-8000-000000000000"}});
     let message = cluster.delete(&path, wrong).await.refused(409, "Conflict");
     let uid = made["metadata"]["uid"].as_str().unwrap();
-    assert!(message.contains(&format!("UID in precondition: 00000000-0000-4000-8000-000000000000, UID in object meta: {uid}")), "{message}");
+    assert!(
+        message.contains(&format!(
+            "UID in precondition: 00000000-0000-4000-8000-000000000000, UID in object meta: {uid}"
+        )),
+        "{message}"
+    );
     let old = json!({"preconditions": {"resourceVersion": "1"}});
     cluster.delete(&path, old).await.refused(409, "Conflict");
     cluster.delete(&path, json!({"preconditions": {"uid": uid}})).await.ok();
@@ -62,8 +67,14 @@ async fn a_finalizer_holds_an_object() {
     assert!(held["metadata"]["deletionTimestamp"].is_string());
     let again = cluster.delete(&path, json!(null)).await.ok();
     assert_eq!(again["metadata"]["deletionTimestamp"], held["metadata"]["deletionTimestamp"]);
-    let added = cluster.merge(&path, json!({"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}})).await;
-    assert!(added.refused(422, "Invalid").contains("no new finalizers can be added if the object is being deleted"));
+    let added = cluster
+        .merge(&path, json!({"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}}))
+        .await;
+    assert!(
+        added
+            .refused(422, "Invalid")
+            .contains("no new finalizers can be added if the object is being deleted")
+    );
     cluster.merge(&path, json!({"metadata": {"finalizers": null}})).await.ok();
     cluster.get(&path).await.refused(404, "NotFound");
 }
@@ -74,7 +85,10 @@ async fn a_finalizer_has_a_domain() {
     let mut body = config_map("a", json!({}));
     body["metadata"]["finalizers"] = json!(["hold"]);
     let message = cluster.post(&cluster.core("configmaps"), body).await.refused(422, "Invalid");
-    assert!(message.contains("name is neither a standard finalizer name nor is it fully qualified"), "{message}");
+    assert!(
+        message.contains("name is neither a standard finalizer name nor is it fully qualified"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

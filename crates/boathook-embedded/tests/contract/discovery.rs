@@ -16,7 +16,13 @@ async fn both_forms_of_discovery_agree() {
         ("apps", "v1", "Deployment", Scope::Namespaced, "deployments"),
         ("batch", "v1", "Job", Scope::Namespaced, "jobs"),
         ("rbac.authorization.k8s.io", "v1", "ClusterRole", Scope::Cluster, "clusterroles"),
-        ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", Scope::Cluster, "customresourcedefinitions"),
+        (
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            Scope::Cluster,
+            "customresourcedefinitions",
+        ),
     ] {
         let kind = kube::core::GroupVersionKind::gvk(group, version, kind);
         for discovery in [&old, &new] {
@@ -44,13 +50,14 @@ async fn writes_take_field_validation() {
     let url = index["paths"]["apis/batch/v1"]["serverRelativeURL"].as_str().unwrap();
     let document = cluster.get(url).await.ok();
     let paths = document["paths"].as_object().unwrap();
-    let operation = paths
-        .values()
-        .flat_map(|path| path.as_object().unwrap().values())
-        .find(|one| one["x-kubernetes-group-version-kind"] == json!({"group": "batch", "version": "v1", "kind": "Job"}) && one["x-kubernetes-action"] == "patch");
+    let operation = paths.values().flat_map(|path| path.as_object().unwrap().values()).find(|one| {
+        one["x-kubernetes-group-version-kind"] == json!({"group": "batch", "version": "v1", "kind": "Job"})
+            && one["x-kubernetes-action"] == "patch"
+    });
     let parameters = operation.unwrap()["parameters"].as_array().cloned().unwrap_or_default();
     let named = |parameter: &Value| {
-        parameter["name"] == "fieldValidation" || parameter["$ref"].as_str().is_some_and(|text| text.contains("fieldValidation"))
+        parameter["name"] == "fieldValidation"
+            || parameter["$ref"].as_str().is_some_and(|text| text.contains("fieldValidation"))
     };
     assert!(parameters.iter().any(named));
 }
@@ -58,7 +65,9 @@ async fn writes_take_field_validation() {
 #[tokio::test]
 async fn unknown_paths_are_not_found() {
     let cluster = Cluster::new().await;
-    for path in ["/api/v1/nothing", "/apis/nothing.example.com/v1/things", "/apis/apps/v9/deployments", "/api/v2"] {
+    for path in
+        ["/api/v1/nothing", "/apis/nothing.example.com/v1/things", "/apis/apps/v9/deployments", "/api/v2"]
+    {
         cluster.get(path).await;
         assert_eq!(cluster.get(path).await.code, 404, "{path}");
     }
@@ -98,7 +107,8 @@ async fn tables_and_metadata() {
     let path = cluster.core("configmaps/a");
     let table = ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", &path).await;
     assert_eq!(table["kind"], "Table");
-    let titles: Vec<&Value> = table["columnDefinitions"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    let titles: Vec<&Value> =
+        table["columnDefinitions"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!(titles, ["Name", "Data", "Age"]);
     assert_eq!(table["rows"][0]["cells"][0], "a");
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");

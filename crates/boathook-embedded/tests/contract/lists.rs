@@ -5,7 +5,9 @@ use serde_json::json;
 use crate::cluster::{Cluster, config_map};
 
 async fn labelled(cluster: &Cluster) {
-    for (name, labels) in [("a", json!({"app": "web", "tier": "front"})), ("b", json!({"app": "web"})), ("c", json!({}))] {
+    for (name, labels) in
+        [("a", json!({"app": "web", "tier": "front"})), ("b", json!({"app": "web"})), ("c", json!({}))]
+    {
         let mut body = config_map(name, json!({}));
         body["metadata"]["labels"] = labels;
         body["metadata"]["annotations"] = json!({"mine": "yes"});
@@ -16,7 +18,11 @@ async fn labelled(cluster: &Cluster) {
 /// Names of what the test made: a real server has a ConfigMap of its own in each namespace.
 async fn names(cluster: &Cluster, query: &str) -> Vec<String> {
     let list = cluster.get(&format!("{}?{query}", cluster.core("configmaps"))).await.ok();
-    let own = list["items"].as_array().unwrap().iter().filter(|item| item["metadata"]["annotations"]["mine"] == "yes");
+    let own = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["metadata"]["annotations"]["mine"] == "yes");
     own.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -47,11 +53,13 @@ async fn field_selectors() {
     assert_eq!(names(&cluster, "fieldSelector=metadata.name%21%3Da").await, ["b", "c"]);
     let answer = cluster.get(&format!("{}?fieldSelector=data.k%3Da", cluster.core("configmaps"))).await;
     assert!(answer.refused(400, "BadRequest").contains("field label not supported: data.k"));
-    let answer = cluster.get(&format!("{}?fieldSelector=spec.managedBy%3Da", cluster.group("batch/v1", "jobs"))).await;
+    let answer =
+        cluster.get(&format!("{}?fieldSelector=spec.managedBy%3Da", cluster.group("batch/v1", "jobs"))).await;
     answer.refused(400, "BadRequest");
     let secret = json!({"metadata": {"name": "s"}, "type": "example.com/t"});
     cluster.post(&cluster.core("secrets"), secret).await.ok();
-    let list = cluster.get(&format!("{}?fieldSelector=type%3Dexample.com/t", cluster.core("secrets"))).await.ok();
+    let list =
+        cluster.get(&format!("{}?fieldSelector=type%3Dexample.com/t", cluster.core("secrets"))).await.ok();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
 }
 
@@ -72,7 +80,8 @@ async fn a_list_of_all_namespaces() {
     let mut body = config_map("everywhere", json!({}));
     body["metadata"]["labels"] = json!({"ns": cluster.namespace});
     cluster.post(&cluster.core("configmaps"), body).await.ok();
-    let list = cluster.get(&format!("/api/v1/configmaps?labelSelector=ns%3D{}", cluster.namespace)).await.ok();
+    let list =
+        cluster.get(&format!("/api/v1/configmaps?labelSelector=ns%3D{}", cluster.namespace)).await.ok();
     assert_eq!(list["items"][0]["metadata"]["namespace"], cluster.namespace.as_str());
     let answer = cluster.post("/api/v1/configmaps", config_map("a", json!({}))).await;
     assert_eq!(answer.code, 405);
@@ -93,7 +102,12 @@ async fn pages_show_one_moment() {
     cluster.merge(&cluster.core("configmaps/d"), json!({"data": {"k": "2"}})).await.ok();
     let token = first["metadata"]["continue"].as_str().unwrap();
     let second = cluster.get(&format!("{path}&continue={token}")).await.ok();
-    let seen: Vec<_> = second["items"].as_array().unwrap().iter().map(|item| (&item["metadata"]["name"], &item["data"]["k"])).collect();
+    let seen: Vec<_> = second["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (&item["metadata"]["name"], &item["data"]["k"]))
+        .collect();
     assert_eq!(seen, [(&json!("c"), &json!("1")), (&json!("d"), &json!("1"))]);
     assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
     assert!(second["metadata"].get("continue").is_none());
@@ -117,6 +131,9 @@ async fn an_exact_revision_shows_the_past() {
     let made = cluster.post(&cluster.core("configmaps"), body).await.ok();
     cluster.delete(&cluster.core("configmaps/a"), json!(null)).await.ok();
     let version = made["metadata"]["resourceVersion"].as_str().unwrap();
-    assert_eq!(names(&cluster, &format!("resourceVersion={version}&resourceVersionMatch=Exact")).await, ["a"]);
+    assert_eq!(
+        names(&cluster, &format!("resourceVersion={version}&resourceVersionMatch=Exact")).await,
+        ["a"]
+    );
     assert!(names(&cluster, "").await.is_empty());
 }

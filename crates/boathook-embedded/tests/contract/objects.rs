@@ -56,7 +56,8 @@ async fn a_name_is_required() {
 #[tokio::test]
 async fn a_namespace_must_exist() {
     let cluster = Cluster::new().await;
-    let answer = cluster.post("/api/v1/namespaces/nowhere-at-all/configmaps", config_map("a", json!({}))).await;
+    let answer =
+        cluster.post("/api/v1/namespaces/nowhere-at-all/configmaps", config_map("a", json!({}))).await;
     assert_eq!(answer.refused(404, "NotFound"), "namespaces \"nowhere-at-all\" not found");
 }
 
@@ -66,7 +67,10 @@ async fn the_namespace_of_the_body_must_be_that_of_the_path() {
     let mut body = config_map("a", json!({}));
     body["metadata"]["namespace"] = json!("default");
     let message = cluster.post(&cluster.core("configmaps"), body).await.refused(400, "BadRequest");
-    assert_eq!(message, "the namespace of the provided object does not match the namespace sent on the request");
+    assert_eq!(
+        message,
+        "the namespace of the provided object does not match the namespace sent on the request"
+    );
 }
 
 #[tokio::test]
@@ -179,7 +183,10 @@ async fn status_has_an_endpoint_of_its_own() {
     let made = cluster.post(&cluster.core("pods"), pod).await.ok();
     assert!(made["status"]["message"].is_null());
     let path = cluster.core("pods/p");
-    cluster.merge(&path, json!({"status": {"message": "mine"}, "metadata": {"labels": {"a": "b"}}})).await.ok();
+    cluster
+        .merge(&path, json!({"status": {"message": "mine"}, "metadata": {"labels": {"a": "b"}}}))
+        .await
+        .ok();
     let read = cluster.get(&path).await.ok();
     assert!(read["status"]["message"].is_null());
     assert_eq!(read["metadata"]["labels"]["a"], "b");
@@ -196,7 +203,8 @@ async fn generation_counts_changes_of_the_spec() {
     let path = cluster.group("networking.k8s.io/v1", "networkpolicies/n");
     let labelled = cluster.merge(&path, json!({"metadata": {"labels": {"a": "b"}}})).await.ok();
     assert_eq!(labelled["metadata"]["generation"], 1);
-    let changed = cluster.merge(&path, json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}})).await.ok();
+    let changed =
+        cluster.merge(&path, json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}})).await.ok();
     assert_eq!(changed["metadata"]["generation"], 2);
 }
 

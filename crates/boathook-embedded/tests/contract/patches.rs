@@ -8,7 +8,8 @@ use crate::cluster::{Cluster, config_map};
 async fn a_merge_patch_removes_with_null() {
     let cluster = Cluster::new().await;
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "1", "l": "2"}))).await.ok();
-    let object = cluster.merge(&cluster.core("configmaps/a"), json!({"data": {"k": null, "m": "3"}})).await.ok();
+    let object =
+        cluster.merge(&cluster.core("configmaps/a"), json!({"data": {"k": null, "m": "3"}})).await.ok();
     assert_eq!(object["data"], json!({"l": "2", "m": "3"}));
 }
 
@@ -20,7 +21,10 @@ async fn a_patch_may_name_the_version_it_is_for() {
     let version = &made["metadata"]["resourceVersion"];
     let patch = json!({"metadata": {"resourceVersion": version}, "data": {"k": "1"}});
     cluster.merge(&path, patch.clone()).await.ok();
-    cluster.merge(&path, json!({"metadata": {"resourceVersion": version}, "data": {"k": "2"}})).await.refused(409, "Conflict");
+    cluster
+        .merge(&path, json!({"metadata": {"resourceVersion": version}, "data": {"k": "2"}}))
+        .await
+        .refused(409, "Conflict");
 }
 
 #[tokio::test]
@@ -29,7 +33,10 @@ async fn a_patch_cannot_change_the_uid() {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let patch = json!({"metadata": {"uid": "00000000-0000-4000-8000-000000000000"}});
     let message = cluster.merge(&cluster.core("configmaps/a"), patch).await.refused(422, "Invalid");
-    assert!(message.contains("metadata.uid: Invalid value") && message.contains("field is immutable"), "{message}");
+    assert!(
+        message.contains("metadata.uid: Invalid value") && message.contains("field is immutable"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -40,7 +47,8 @@ async fn a_json_patch_tests_and_replaces() {
     let patch = json!([{"op": "test", "path": "/data/k", "value": "1"}, {"op": "add", "path": "/data/l", "value": "2"}]);
     let object = cluster.json_patch(&path, patch).await.ok();
     assert_eq!(object["data"], json!({"k": "1", "l": "2"}));
-    let failing = json!([{"op": "remove", "path": "/data/l"}, {"op": "test", "path": "/data/k", "value": "9"}]);
+    let failing =
+        json!([{"op": "remove", "path": "/data/l"}, {"op": "test", "path": "/data/k", "value": "9"}]);
     cluster.json_patch(&path, failing).await.refused(422, "Invalid");
     assert_eq!(cluster.get(&path).await.ok()["data"]["l"], "2");
     cluster.json_patch(&path, json!({"data": {}})).await.refused(400, "BadRequest");
@@ -67,8 +75,10 @@ async fn a_strategic_patch_merges_lists_by_key() {
 async fn the_kind_of_patch_is_known() {
     let cluster = Cluster::new().await;
     let path = cluster.core("configmaps/a");
-    let message =
-        cluster.send("PATCH", &path, "application/json", "{}".to_owned()).await.refused(415, "UnsupportedMediaType");
+    let message = cluster
+        .send("PATCH", &path, "application/json", "{}".to_owned())
+        .await
+        .refused(415, "UnsupportedMediaType");
     assert!(message.contains("application/json-patch+json"), "{message}");
     let answer = cluster.merge(&format!("{path}?force=true"), json!({})).await;
     answer.refused(422, "Invalid");

@@ -18,7 +18,11 @@ async fn names_are_subdomains() {
     for name in ["A", "a_b", "-a", "a.", "a/b", "a..b"] {
         let answer = cluster.post(&cluster.core("configmaps"), config_map(name, json!({}))).await;
         let cause = answer.body["details"]["causes"][0].clone();
-        assert_eq!((&cause["reason"], &cause["field"]), (&json!("FieldValueInvalid"), &json!("metadata.name")), "{name}");
+        assert_eq!(
+            (&cause["reason"], &cause["field"]),
+            (&json!("FieldValueInvalid"), &json!("metadata.name")),
+            "{name}"
+        );
         let message = answer.refused(422, "Invalid");
         assert!(message.starts_with(&format!("ConfigMap \"{name}\" is invalid: metadata.name: Invalid value: \"{name}\": a lowercase RFC 1123 subdomain")), "{message}");
     }
@@ -73,7 +77,10 @@ async fn data_has_a_limit() {
     let secret = json!({"metadata": {"name": "s"}, "stringData": {"k": big}});
     let message = cluster.post(&cluster.core("secrets"), secret).await.refused(422, "Invalid");
     assert!(message.contains("Too long: may not be more than 1048576 bytes"), "{message}");
-    cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": big}))).await.refused(422, "Invalid");
+    cluster
+        .post(&cluster.core("configmaps"), config_map("a", json!({"k": big})))
+        .await
+        .refused(422, "Invalid");
     let fits = "x".repeat(1024 * 1024 - 1);
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": fits}))).await.ok();
 }
@@ -89,7 +96,10 @@ async fn a_request_has_a_limit() {
 #[tokio::test]
 async fn data_keys_are_checked() {
     let cluster = Cluster::new().await;
-    let message = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"a/b": "x"}))).await.refused(422, "Invalid");
+    let message = cluster
+        .post(&cluster.core("configmaps"), config_map("a", json!({"a/b": "x"})))
+        .await
+        .refused(422, "Invalid");
     assert!(message.contains("data[a/b]: Invalid value: \"a/b\": a valid config key"), "{message}");
 }
 
@@ -117,7 +127,10 @@ async fn unknown_fields_are_told_refused_or_dropped() {
 #[tokio::test]
 async fn values_have_types() {
     let cluster = Cluster::new().await;
-    let message = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": 1}))).await.refused(400, "BadRequest");
+    let message = cluster
+        .post(&cluster.core("configmaps"), config_map("a", json!({"k": 1})))
+        .await
+        .refused(400, "BadRequest");
     assert!(message.contains("cannot be handled as a ConfigMap: json: cannot unmarshal number"), "{message}");
     let mut labelled = config_map("a", json!({}));
     labelled["metadata"]["labels"] = json!({"a": true});
@@ -143,7 +156,8 @@ async fn an_immutable_config_map_stays() {
 async fn the_type_of_a_secret_stays() {
     let cluster = Cluster::new().await;
     cluster.post(&cluster.core("secrets"), json!({"metadata": {"name": "s"}})).await.ok();
-    let message = cluster.merge(&cluster.core("secrets/s"), json!({"type": "x/y"})).await.refused(422, "Invalid");
+    let message =
+        cluster.merge(&cluster.core("secrets/s"), json!({"type": "x/y"})).await.refused(422, "Invalid");
     assert!(message.contains("type: Invalid value: \"x/y\": field is immutable"), "{message}");
 }
 
@@ -185,7 +199,12 @@ async fn a_job_needs_containers_and_a_restart_policy() {
     let mut job = suspended_job("j");
     job["spec"]["template"]["spec"] = json!({"containers": [{"name": "c", "image": "i"}]});
     let message = cluster.post(&path, job).await.refused(422, "Invalid");
-    assert!(message.contains("spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\""), "{message}");
+    assert!(
+        message.contains(
+            "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\""
+        ),
+        "{message}"
+    );
     let mut job = suspended_job("j");
     job["spec"]["template"]["spec"]["containers"] = json!([{"name": "c"}]);
     let message = cluster.post(&path, job).await.refused(422, "Invalid");
@@ -197,7 +216,10 @@ async fn a_job_gets_its_defaults() {
     let cluster = Cluster::new().await;
     let job = cluster.post(&cluster.group("batch/v1", "jobs"), suspended_job("j")).await.ok();
     let spec = &job["spec"];
-    assert_eq!((&spec["backoffLimit"], &spec["completions"], &spec["parallelism"]), (&json!(6), &json!(1), &json!(1)));
+    assert_eq!(
+        (&spec["backoffLimit"], &spec["completions"], &spec["parallelism"]),
+        (&json!(6), &json!(1), &json!(1))
+    );
     let uid = &job["metadata"]["uid"];
     assert_eq!(spec["selector"], json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
     let labels = &spec["template"]["metadata"]["labels"];
@@ -216,7 +238,8 @@ async fn the_selector_of_a_deployment_stays_and_matches() {
     assert!(message.contains("`selector` does not match template `labels`"), "{message}");
     cluster.post(&path, deployment("b")).await.ok();
     let change = json!({"spec": {"selector": {"matchLabels": {"c": "d"}}, "template": {"metadata": {"labels": {"c": "d"}}}}});
-    let message = cluster.merge(&cluster.group("apps/v1", "deployments/d"), change).await.refused(422, "Invalid");
+    let message =
+        cluster.merge(&cluster.group("apps/v1", "deployments/d"), change).await.refused(422, "Invalid");
     assert!(message.contains("spec.selector: Invalid value"), "{message}");
 }
 
@@ -248,7 +271,10 @@ async fn a_definition_serves_its_kind() {
     assert!(conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True"));
     let message = cluster.post(&path, thing(json!({}))).await.refused(422, "Invalid");
     assert!(message.contains("spec.size: Required value"), "{message}");
-    let made = cluster.post(&path, thing(json!({"size": 1, "tags": [{"name": "a", "v": "1"}], "other": 1}))).await.ok();
+    let made = cluster
+        .post(&path, thing(json!({"size": 1, "tags": [{"name": "a", "v": "1"}], "other": 1})))
+        .await
+        .ok();
     assert_eq!(made["metadata"]["generation"], 1);
     assert!(made["spec"].get("other").is_none());
     let object = format!("{path}/t");

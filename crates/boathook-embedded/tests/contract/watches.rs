@@ -27,8 +27,10 @@ async fn a_watch_goes_on_where_a_list_ended() {
     cluster.delete(&cluster.core("configmaps/a"), json!(null)).await.ok();
     let seen = cluster.watch(&own(&cluster, &format!("&resourceVersion={version}"))).await;
     assert_eq!(events(&seen), ["ADDED a", "MODIFIED a", "DELETED a"]);
-    let versions: Vec<u64> =
-        seen.iter().map(|event| event["object"]["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()).collect();
+    let versions: Vec<u64> = seen
+        .iter()
+        .map(|event| event["object"]["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap())
+        .collect();
     assert!(versions.is_sorted() && versions[0] > version.parse::<u64>().unwrap(), "{versions:?}");
     assert_eq!(seen[0]["object"]["kind"], "ConfigMap");
 }
@@ -70,7 +72,8 @@ async fn one_object_is_watched_by_name() {
     let version = make(&cluster, "a").await;
     make(&cluster, "b").await;
     cluster.merge(&cluster.core("configmaps/a"), json!({"data": {"k": "1"}})).await.ok();
-    let path = format!("{}?fieldSelector=metadata.name%3Da&resourceVersion={version}", cluster.core("configmaps"));
+    let path =
+        format!("{}?fieldSelector=metadata.name%3Da&resourceVersion={version}", cluster.core("configmaps"));
     assert_eq!(events(&cluster.watch(&path).await), ["MODIFIED a"]);
 }
 

@@ -1,0 +1,103 @@
+//! The state file: kept between runs, locked, written whole, and never harmed when it cannot be read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use boathook_embedded::{Embedded, StateError};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+fn file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    (folder, path)
+}
+
+async fn create(embedded: &Embedded, name: &str) -> ConfigMap {
+    let maps: Api<ConfigMap> = Api::default_namespaced(embedded.client("default"));
+    let map = serde_json::from_value(json!({"metadata": {"name": name}, "data": {"k": "v"}})).unwrap();
+    maps.create(&PostParams::default(), &map).await.unwrap()
+}
+
+/// Opens a file that must be refused, and checks that it is left as it was.
+fn refused(path: &Path, text: &str) -> StateError {
+    std::fs::write(path, text).unwrap();
+    let error = Embedded::open_within(path, Duration::ZERO).unwrap_err();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    error
+}
+
+#[tokio::test]
+async fn objects_are_there_again() {
+    let (_folder, path) = file();
+    let first = Embedded::open(&path).unwrap();
+    let made = create(&first, "a").await;
+    first.close().await.unwrap();
+    drop(first);
+    let second = Embedded::open(&path).unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(second.client("default"));
+    assert_eq!(maps.get("a").await.unwrap(), made);
+    let next = create(&second, "b").await;
+    let number = |map: &ConfigMap| map.metadata.resource_version.clone().unwrap().parse::<u64>().unwrap();
+    assert!(number(&next) > number(&made));
+    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(document["format"], "boathook-embedded/1");
+}
+
+#[tokio::test]
+async fn changes_are_saved_without_being_asked() {
+    let (_folder, path) = file();
+    let embedded = Embedded::open(&path).unwrap();
+    create(&embedded, "a").await;
+    for _ in 0..200 {
+        if std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"k\":\"v\"")) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing was saved");
+}
+
+#[test]
+fn a_damaged_file_is_left_alone() {
+    let (_folder, path) = file();
+    for text in ["", "{\"format\":\"boathook-embedded/1\",\"revision\":7,\"obj", "nonsense"] {
+        assert!(matches!(refused(&path, text), StateError::Damaged { .. }), "{text}");
+    }
+    let nameless = "{\"format\":\"boathook-embedded/1\",\"revision\":7,\"objects\":[{\"resource\":\"/configmaps\",\"object\":{}}]}";
+    assert!(matches!(refused(&path, nameless), StateError::Damaged { .. }));
+}
+
+#[test]
+fn a_newer_file_and_a_foreign_file_are_left_alone() {
+    let (_folder, path) = file();
+    let error = refused(&path, "{\"format\":\"boathook-embedded/2\",\"revision\":7,\"objects\":[]}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("has the format boathook-embedded/2, this version reads boathook-embedded/1")
+    );
+    assert!(matches!(refused(&path, "{\"name\":\"my-package\"}"), StateError::Foreign { .. }));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_or_made() {
+    let (folder, _) = file();
+    let error = Embedded::open_within(folder.path(), Duration::ZERO).unwrap_err();
+    assert!(matches!(error, StateError::Unreadable { .. }), "{error}");
+    let error =
+        Embedded::open_within(&folder.path().join("no/such/folder.json"), Duration::ZERO).unwrap_err();
+    assert!(matches!(error, StateError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_file() {
+    let (_folder, path) = file();
+    let first = Embedded::open(&path).unwrap();
+    let error = Embedded::open_within(&path, Duration::from_millis(50)).unwrap_err();
+    let expected = format!("state file {} is in use by process {}", path.display(), std::process::id());
+    assert_eq!(error.to_string(), expected);
+    drop(first);
+    Embedded::open_within(&path, Duration::ZERO).unwrap();
+}
