@@ -24,12 +24,16 @@ pub(crate) fn run() -> Result<()> {
     let demo = Demo::start(folder)?;
     demo.title("What would run, and what each hook may touch");
     demo.boathook(&["plan", "install", "web", "first"])?;
-    demo.title("Install: a hook, the objects, a hook. The webhook's URL is a credential that the plugin never sees");
+    demo.title(
+        "Install: a hook, the objects, a hook. The webhook's URL is a credential that the plugin never sees",
+    );
     demo.install("first", true)?;
     demo.title("What the release and the cluster look like now");
     demo.boathook(&["status", "web", "--cluster", "embedded:first.json"])?;
     demo.objects("first")?;
-    demo.title("The same hooks as Jobs with one annotation: Boathook runs the plugin, Helm would run the container");
+    demo.title(
+        "The same hooks as Jobs with one annotation: Boathook runs the plugin, Helm would run the container",
+    );
     demo.install("first-annotated", true)?;
     demo.title("The same hooks as they are today, with an image each: completed by the simulated controller");
     demo.install("first-jobs", false)?;
@@ -53,7 +57,8 @@ struct Demo {
 impl Demo {
     /// Starts the receiver. Where its port is taken, another one is, and the copies of the examples follow.
     fn start(folder: PathBuf) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", PORT)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
+        let listener =
+            TcpListener::bind(("127.0.0.1", PORT)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
         let listener = listener.context("cannot listen on loopback")?;
         let port = listener.local_addr()?.port();
         if port != PORT {

@@ -1,7 +1,8 @@
-//! Tasks of the project: `cargo xtask demo | test | plugins | receiver | tidy`. Plain programs that call cargo; nothing of
+//! Tasks of the project: `cargo xtask demo | test | plugins | receiver | bench | tidy`. Plain programs that call cargo; nothing of
 //! the product is in here.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells what it does")]
 
+mod bench;
 mod demo;
 mod plugins;
 mod receiver;
@@ -18,6 +19,7 @@ const HELP: &str = "usage: cargo xtask TASK
   test       build everything, plugins included, and run all tests
   plugins    build the plugins into target/boathook-plugins
   receiver   print every webhook that arrives at http://127.0.0.1:8642/ (or --port N) until Ctrl-C
+  bench      time the release build beside `true`
   tidy       check what the compiler does not: crates without IO, file sizes, links of the documents";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
             Ok(port) => receiver::run(port),
             Err(_) => Err(anyhow::anyhow!("--port takes a number")),
         },
+        ["bench"] => bench::run(),
         ["tidy"] => tidy::run(),
         _ => {
             eprintln!("{HELP}");

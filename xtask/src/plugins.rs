@@ -78,9 +78,15 @@ fn command(line: &str, folder: &Path) -> Result<Command> {
 fn declaration(manifest: &Manifest, folder: &Path) -> Result<Value> {
     let output = command(&manifest.declare, folder)?.output()?;
     if !output.status.success() {
-        bail!("{} of plugin {}: {}", manifest.declare, manifest.name, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{} of plugin {}: {}",
+            manifest.declare,
+            manifest.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("the declaration of plugin {}", manifest.name))
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("the declaration of plugin {}", manifest.name))
 }
 
 impl Manifest {
@@ -92,18 +98,25 @@ impl Manifest {
             Some(value) => Ok(value.to_owned()),
             None => bail!("{}: no {name}", path.display()),
         };
-        Ok(Self { name: field("name")?, build: field("build")?, declare: field("declare")?, output: field("output")? })
+        Ok(Self {
+            name: field("name")?,
+            build: field("build")?,
+            declare: field("declare")?,
+            output: field("output")?,
+        })
     }
 }
 
 /// rustup adds the target of rust-toolchain.toml by itself only where RUSTUP_AUTO_INSTALL is not 0.
 fn ensure_target() -> Result<()> {
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output().context("rustc")?;
+    let sysroot =
+        Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output().context("rustc")?;
     let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout)?.trim());
     if sysroot.join("lib/rustlib").join(TARGET).is_dir() {
         return Ok(());
     }
     println!("the target {TARGET} is missing: running `rustup target add {TARGET}`");
-    execute(Command::new("rustup").args(["target", "add", TARGET]).current_dir(root()))
-        .with_context(|| format!("plugins need the target {TARGET}; without rustup install it for your rustc"))
+    execute(Command::new("rustup").args(["target", "add", TARGET]).current_dir(root())).with_context(|| {
+        format!("plugins need the target {TARGET}; without rustup install it for your rustc")
+    })
 }

@@ -20,7 +20,8 @@ pub(crate) struct Arrival {
 
 /// Receives until the process ends.
 pub(crate) fn run(port: u16) -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).with_context(|| format!("cannot listen on port {port}"))?;
+    let listener =
+        TcpListener::bind(("127.0.0.1", port)).with_context(|| format!("cannot listen on port {port}"))?;
     println!("receiving on http://127.0.0.1:{}/ until Ctrl-C", listener.local_addr()?.port());
     let (sender, arrivals) = std::sync::mpsc::channel();
     std::thread::spawn(move || serve(&listener, &sender));
@@ -66,7 +67,9 @@ fn receive(mut stream: TcpStream) -> Result<Arrival> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")?;
+    stream.write_all(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+    )?;
     Ok(Arrival {
         head: head.trim().to_owned(),
         content_type,

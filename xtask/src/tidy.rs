@@ -87,7 +87,8 @@ fn links(path: &Path, shown: &str, text: &str, faults: &mut Vec<String>) {
     let folder = path.parent().unwrap_or(path);
     for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         let target = link.split('#').next().unwrap_or_default();
-        let is_relative = !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace);
+        let is_relative =
+            !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace);
         if is_relative && !folder.join(target).exists() {
             faults.push(format!("{shown}: broken link {link}"));
         }

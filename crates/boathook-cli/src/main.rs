@@ -1,1 +1,17 @@
-fn main() {}
+//! The program `boathook`: arguments in, an exit code out. Everything else is in the modules.
+
+mod cli;
+mod commands;
+mod error;
+mod input;
+mod output;
+mod planning;
+mod running;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main())
+}

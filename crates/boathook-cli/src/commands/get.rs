@@ -1,0 +1,72 @@
+//! `boathook get`: what a release consists of, as it is stored.
+
+use boathook_engine::release_store::Stored;
+use clap::{Args, ValueEnum};
+
+use super::find;
+use crate::cli::GlobalArgs;
+use crate::error::CliError;
+use crate::output::{Printer, release};
+use crate::wiring;
+
+/// Print parts of a stored release
+#[derive(Args)]
+#[command(after_help = "Examples:
+  boathook get hooks web -n prod            every hook, also those that run as plugins
+  boathook get manifest web --revision 2")]
+pub(crate) struct GetArgs {
+    /// Which part
+    #[arg(value_enum, value_name = "PART")]
+    part: Part,
+    /// The release
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// A revision; the newest if none is named
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<u32>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// Hooks of all events
+    Hooks,
+    /// Ordinary objects
+    Manifest,
+    /// The user's values
+    Values,
+    /// Everything
+    All,
+}
+
+pub(crate) async fn run(args: GetArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    let session = wiring::session(global).await?;
+    let stored = find(&session, &args.name, args.revision).await?;
+    let text = match args.part {
+        Part::Hooks => hooks(&stored),
+        Part::Manifest => stored.record.manifest.clone(),
+        Part::Values => values(&stored)?,
+        Part::All => format!(
+            "{}\nUSER-SUPPLIED VALUES:\n{}\nHOOKS:\n{}MANIFEST:\n{}",
+            release::status(&stored),
+            values(&stored)?,
+            hooks(&stored),
+            stored.record.manifest
+        ),
+    };
+    printer.result(&text);
+    session.close().await?;
+    Ok(0)
+}
+
+/// As `helm get hooks` prints them.
+fn hooks(stored: &Stored) -> String {
+    let one = |path: &str, text: &str| format!("---\n# Source: {path}\n{}\n", text.trim_end_matches('\n'));
+    stored.hooks().iter().map(|hook| one(&hook.path, &hook.manifest)).collect()
+}
+
+/// As JSON, which is YAML too.
+fn values(stored: &Stored) -> Result<String, CliError> {
+    let values = stored.record.config.clone().unwrap_or(serde_json::Value::Null);
+    let text = serde_json::to_string_pretty(&values).map_err(|error| CliError::internal(error.to_string()))?;
+    Ok(text + "\n")
+}

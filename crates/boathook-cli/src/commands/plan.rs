@@ -1,0 +1,55 @@
+//! `boathook plan`: what an operation would do.
+
+use boathook_core::plan::{Operation, PlanDocument, ReleaseRef};
+use clap::{Args, ValueEnum};
+
+use crate::cli::GlobalArgs;
+use crate::error::CliError;
+use crate::input::SourceArgs;
+use crate::output::{self, Format, Printer, diagnostic};
+use crate::planning::{self, PlanFlags};
+use crate::wiring::{self, PluginDirArgs};
+
+/// Show what an operation would do, in order, and what each hook may touch. Needs no cluster and changes nothing
+#[derive(Args)]
+#[command(after_help = "Examples:
+  boathook plan install web ./manifests
+  boathook plan install web ./manifests -v           every object, too
+  boathook plan install web hooks.yaml -o json | jq '.steps[].id'")]
+pub(crate) struct PlanArgs {
+    /// The operation
+    #[arg(value_enum, value_name = "OPERATION")]
+    operation: Planned,
+    /// The release
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    flags: PlanFlags,
+    #[command(flatten)]
+    plugins: PluginDirArgs,
+    /// Format of the result on stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Planned {
+    /// Hooks and objects of a first install
+    Install,
+}
+
+pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    let PlanArgs { operation: Planned::Install, name, source, flags, plugins, output } = args;
+    let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let release = ReleaseRef { name, namespace, revision: 1 };
+    let host = wiring::host(&plugins);
+    let planned = planning::plan(Operation::Install, release, &source, &flags, host.as_ref()).await?;
+    match output {
+        Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,
+        Format::Text => printer.result(&output::plan::render(&planned.plan, printer.verbose)),
+    }
+    diagnostic::print(printer, &planned.plan.diagnostics, &planned.sources);
+    Ok(planned.refusal().unwrap_or(0))
+}

@@ -1,0 +1,173 @@
+//! `boathook plugin run`: one run of one plugin, as if it were a hook of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use boathook_core::hook::{Action, Hook};
+use boathook_core::manifest::read_yaml;
+use boathook_core::permissions::Permissions;
+use boathook_core::plan::{self, ChartInfo, Operation, PlanInput, ReleaseRef};
+use boathook_core::source::Origin;
+use boathook_core::wasm_hook::{API_VERSION, KIND, WasmHookSpec};
+use boathook_core::{HookEvent, Source};
+use boathook_engine::plugin_host::PluginReference;
+use clap::Args;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::cli::GlobalArgs;
+use crate::commands::event;
+use crate::error::{BAD_INPUT, CliError, USAGE};
+use crate::output::Printer;
+use crate::planning::{PlanFlags, Planned};
+use crate::running::{self, Choices, OutputFlags};
+use crate::wiring::{self, PluginDirArgs};
+
+/// Run one plugin once, under a grant
+#[derive(Args)]
+#[command(after_help = "Examples:
+  boathook plugin run ensure --cluster embedded --grant grant.yaml \\
+    --config '{\"object\": {\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"}}}'
+  boathook plugin run ./my-plugin.wasm --spec spec.yaml --cluster embedded
+
+grant.yaml holds what stands under `permissions:` of a hook, with or without that word:
+  permissions:
+    kubernetes:
+    - {apiGroups: [\"\"], resources: [configmaps], verbs: [get, create]}")]
+pub(crate) struct RunArgs {
+    /// A name, or a path to a .wasm file
+    #[arg(value_name = "PLUGIN")]
+    plugin: String,
+    /// The settings, as JSON (or YAML), or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    config: Option<String>,
+    /// A file with the grant
+    #[arg(long, value_name = "FILE")]
+    grant: Option<PathBuf>,
+    /// A file with a whole WasmHookSpec; the other flags win over it
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// The event that the plugin is told
+    #[arg(long, value_name = "EVENT", value_parser = event, default_value = "pre-install")]
+    event: HookEvent,
+    /// The release that the plugin is told
+    #[arg(long, value_name = "NAME", default_value = "plugin-run")]
+    release: String,
+    /// Let the API check every write and keep none; send no HTTP request
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    flags: PlanFlags,
+    #[command(flatten)]
+    plugins: PluginDirArgs,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    let (spec, sources) = spec(&args)?;
+    let host = wiring::host(&args.plugins);
+    let plugin = host.inspect(&PluginReference { text: args.plugin.clone(), base: None }).await?;
+    let session = wiring::session(global).await?;
+    let release = ReleaseRef { name: args.release.clone(), namespace: session.namespace.clone(), revision: 1 };
+    let path = sources.first().map_or_else(|| "arguments".to_owned(), |source| source.path.clone());
+    let hook = Hook {
+        api_version: API_VERSION.to_owned(),
+        kind: KIND.to_owned(),
+        name: plugin.name.clone(),
+        origin: Origin { path, document: 0, line: 1 },
+        events: vec![args.event],
+        weight: 0,
+        delete_policies: Vec::new(),
+        output_log_policies: Vec::new(),
+        manifest: String::new(),
+        objects: Vec::new(),
+        action: Action::CallPlugin(Box::new(spec)),
+        spec_places: BTreeMap::new(),
+    };
+    let input = PlanInput {
+        operation: Operation::Run(args.event),
+        release,
+        chart: ChartInfo::default(),
+        hooks: vec![hook],
+        resources: Vec::new(),
+        plugins: BTreeMap::from([(args.plugin.clone(), Ok(plugin))]),
+        diagnostics: Vec::new(),
+    };
+    let planned = Planned { plan: plan::build(input, &args.flags.options()), sources, chart_metadata: None };
+    if let Some(code) = running::refuse(&planned, &args.output, printer)? {
+        return Ok(code);
+    }
+    let choices = Choices {
+        create_namespace: false,
+        take_ownership: false,
+        dry_run: args.dry_run,
+        description: None,
+        labels: BTreeMap::new(),
+    };
+    running::run(planned, session, host, choices, &args.output, printer).await
+}
+
+/// The spec file, with the flags over it.
+fn spec(args: &RunArgs) -> Result<(WasmHookSpec, Vec<Source>), CliError> {
+    let mut sources = Vec::new();
+    let mut spec = match &args.spec {
+        Some(file) => {
+            let mut value = yaml_file(file, &mut sources)?;
+            if let Value::Object(map) = &mut value {
+                map.insert("plugin".to_owned(), args.plugin.clone().into());
+            }
+            typed::<WasmHookSpec>(value, &file.display().to_string())?
+        }
+        None => typed(serde_json::json!({ "plugin": args.plugin }), "arguments")?,
+    };
+    if let Some(config) = &args.config {
+        spec.config = config_of(config, &mut sources)?;
+    }
+    if let Some(file) = &args.grant {
+        let mut value = yaml_file(file, &mut sources)?;
+        if let Some(inner) = value.get_mut("permissions") {
+            value = inner.take();
+        }
+        let value = if value.is_null() { Value::Object(Map::new()) } else { value };
+        spec.permissions = typed::<Permissions>(value, &file.display().to_string())?;
+    }
+    Ok((spec, sources))
+}
+
+fn config_of(text: &str, sources: &mut Vec<Source>) -> Result<Map<String, Value>, CliError> {
+    let value = match text.strip_prefix('@') {
+        Some(file) => yaml_file(&PathBuf::from(file), sources)?,
+        None => yaml_text("--config", text, USAGE)?,
+    };
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => Err(CliError::new(USAGE, "--config is no object").hint("give a JSON object, or @FILE")),
+    }
+}
+
+fn yaml_file(file: &std::path::Path, sources: &mut Vec<Source>) -> Result<Value, CliError> {
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::new(BAD_INPUT, format!("cannot read {shown}: {error}")))?;
+    let value = yaml_text(&shown, &text, BAD_INPUT)?;
+    sources.push(Source { path: shown, text });
+    Ok(value)
+}
+
+fn yaml_text(shown: &str, text: &str, exit_code: u8) -> Result<Value, CliError> {
+    read_yaml(shown, text).map_err(|diagnostic| {
+        let place = match (diagnostic.line, diagnostic.column) {
+            (Some(line), Some(column)) => format!("{shown}:{line}:{column}"),
+            _ => shown.to_owned(),
+        };
+        CliError { exit_code, message: format!("{place}: {}", diagnostic.message), hint: diagnostic.help }
+    })
+}
+
+fn typed<T: DeserializeOwned>(value: Value, shown: &str) -> Result<T, CliError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        CliError::new(BAD_INPUT, format!("{shown}: {path}: {}", error.inner()))
+    })
+}

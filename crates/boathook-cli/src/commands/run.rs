@@ -1,0 +1,59 @@
+//! `boathook run`: the hooks of one event, for use around another deployer.
+
+use std::collections::BTreeMap;
+
+use boathook_core::HookEvent;
+use boathook_core::plan::{Operation, ReleaseRef};
+use clap::Args;
+
+use super::event;
+use crate::cli::GlobalArgs;
+use crate::error::CliError;
+use crate::input::SourceArgs;
+use crate::output::Printer;
+use crate::planning::{self, PlanFlags};
+use crate::running::{self, Choices, OutputFlags};
+use crate::wiring::{self, PluginDirArgs};
+
+/// Run only the hooks of one event. Nothing is recorded as a release
+#[derive(Args)]
+#[command(after_help = "Example, around an existing pipeline:
+  boathook run pre-upgrade web ./chart -n prod
+  helm upgrade web ./chart -n prod --no-hooks
+  boathook run post-upgrade web ./chart -n prod")]
+pub(crate) struct RunArgs {
+    /// The event: pre-install, post-install, pre-upgrade, post-upgrade, pre-rollback, post-rollback, pre-delete,
+    /// post-delete or test
+    #[arg(value_name = "EVENT", value_parser = event)]
+    event: HookEvent,
+    /// The release
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    flags: PlanFlags,
+    #[command(flatten)]
+    plugins: PluginDirArgs,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    let RunArgs { event, name, source, flags, plugins, output } = args;
+    let session = wiring::session(global).await?;
+    let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
+    let host = wiring::host(&plugins);
+    let planned = planning::plan(Operation::Run(event), release, &source, &flags, host.as_ref()).await?;
+    if let Some(code) = running::refuse(&planned, &output, printer)? {
+        return Ok(code);
+    }
+    let choices = Choices {
+        create_namespace: false,
+        take_ownership: false,
+        dry_run: false,
+        description: None,
+        labels: BTreeMap::new(),
+    };
+    running::run(planned, session, host, choices, &output, printer).await
+}

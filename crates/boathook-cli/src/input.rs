@@ -1,0 +1,176 @@
+//! The source of an operation: a file, a folder, stdin or a chart becomes named texts. Nothing is parsed here but a chart's
+//! name.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use boathook_core::Source;
+use boathook_core::manifest::limit;
+use boathook_core::plan::ChartInfo;
+use clap::Args;
+
+mod helm;
+
+use crate::error::{BAD_INPUT, CliError};
+
+/// Where the manifests come from.
+#[derive(Args, Clone)]
+pub(crate) struct SourceArgs {
+    /// A manifest file, a folder (every *.yaml, *.yml, *.json below it), `-` for stdin, or a chart (folder, .tgz, oci://)
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
+}
+
+/// Values of a chart, with Helm's meaning and order.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Charts (rendered by your helm)")]
+pub(crate) struct ValuesArgs {
+    /// A file of values (repeatable)
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) values: Vec<String>,
+    /// A value, `a.b=c` (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// A value that stays a string
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
+    /// A value read from a file
+    #[arg(long, value_name = "KEY=FILE")]
+    pub(crate) set_file: Vec<String>,
+    /// A value as JSON
+    #[arg(long, value_name = "KEY=JSON")]
+    pub(crate) set_json: Vec<String>,
+    /// The helm program that renders charts (3.x or 4.x)
+    #[arg(long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
+    pub(crate) helm: String,
+}
+
+/// A source that was read.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// The texts, by path.
+    pub(crate) sources: Vec<Source>,
+    /// The folder that plugin paths are relative to.
+    pub(crate) base: PathBuf,
+    /// What the release's chart says of itself.
+    pub(crate) chart: ChartInfo,
+    /// `chart.metadata` for the release record, if the source is a chart.
+    pub(crate) chart_metadata: Option<serde_json::Value>,
+}
+
+/// Reads a source. Release name and namespace are what a chart's templates see.
+pub(crate) fn read(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, CliError> {
+    let source = args.source.as_str();
+    if source == "-" {
+        return Ok(plain(vec![stdin()?], PathBuf::from("."), "stdin"));
+    }
+    let path = Path::new(source);
+    if helm::is_chart(source, path) {
+        return helm::render(args, release, namespace);
+    }
+    let metadata = std::fs::metadata(path).map_err(|error| cannot_read(source, &error))?;
+    let name = file_name(path);
+    if metadata.is_dir() {
+        let mut sources = Vec::new();
+        folder(path, path, &mut sources, &mut 0)?;
+        if sources.is_empty() {
+            return Err(CliError::new(BAD_INPUT, format!("{source}: no *.yaml, *.yml or *.json file in this folder"))
+                .hint("name a manifest file, a folder of manifests, or a chart (a folder with Chart.yaml)"));
+        }
+        return Ok(plain(sources, path.to_path_buf(), &name));
+    }
+    if !metadata.is_file() {
+        return Err(CliError::new(BAD_INPUT, format!("{source}: neither a file nor a folder"))
+            .hint("manifests on stdin are read with `-`"));
+    }
+    let text = file(path, &mut 0)?;
+    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(plain(vec![Source { path: name.clone(), text }], base.to_path_buf(), &name))
+}
+
+fn plain(sources: Vec<Source>, base: PathBuf, name: &str) -> Input {
+    let name = name.split('.').next().unwrap_or(name).to_owned();
+    let chart = ChartInfo { name, version: "0.0.0".to_owned(), app_version: None };
+    Input { sources, base, chart, chart_metadata: None }
+}
+
+fn file_name(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    full.file_name().map_or_else(|| "manifests".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// All manifests below a folder, by path with `/`. Hidden files and folders are left out; links are followed to files only.
+fn folder(root: &Path, folder_path: &Path, sources: &mut Vec<Source>, total: &mut usize) -> Result<(), CliError> {
+    let shown = folder_path.display().to_string();
+    let entries = std::fs::read_dir(folder_path).map_err(|error| cannot_read(&shown, &error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| cannot_read(&shown, &error))?;
+        let path = entry.path();
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            return Err(CliError::new(BAD_INPUT, format!("{}: the file's name is not UTF-8", path.display())));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let kind = entry.file_type().map_err(|error| cannot_read(&path.display().to_string(), &error))?;
+        if kind.is_dir() {
+            folder(root, &path, sources, total)?;
+        } else if [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
+            let relative = path.strip_prefix(root).unwrap_or(&path);
+            let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+            sources.push(Source { path: parts.join("/"), text: file(&path, total)? });
+        }
+    }
+    Ok(())
+}
+
+/// One file, as UTF-8 text, within the limit of the whole input.
+fn file(path: &Path, total: &mut usize) -> Result<String, CliError> {
+    let shown = path.display().to_string();
+    let metadata = std::fs::metadata(path).map_err(|error| cannot_read(&shown, &error))?;
+    if !metadata.is_file() {
+        return Err(CliError::new(BAD_INPUT, format!("{shown}: not a regular file")));
+    }
+    let opened = std::fs::File::open(path).map_err(|error| cannot_read(&shown, &error))?;
+    text(opened, &shown, total)
+}
+
+fn stdin() -> Result<Source, CliError> {
+    let text = text(std::io::stdin().lock(), "stdin", &mut 0)?;
+    Ok(Source { path: "stdin".to_owned(), text })
+}
+
+fn text(reader: impl std::io::Read, shown: &str, total: &mut usize) -> Result<String, CliError> {
+    let mut bytes = Vec::new();
+    let left = limit::TOTAL_BYTES.saturating_sub(*total);
+    reader
+        .take(left as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot_read(shown, &error))?;
+    if bytes.len() > left {
+        let limit = limit::TOTAL_BYTES >> 20;
+        return Err(CliError::new(BAD_INPUT, format!("{shown}: the input has more than {limit} MiB"))
+            .hint("install large sets of manifests as several releases"));
+    }
+    *total += bytes.len();
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let hint = if utf16 { "it is UTF-16: save it as UTF-8" } else { "save it as UTF-8" };
+        CliError::new(BAD_INPUT, format!("{shown}:{line}: not UTF-8 text")).hint(hint)
+    })
+}
+
+fn cannot_read(shown: &str, error: &std::io::Error) -> CliError {
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    CliError::new(BAD_INPUT, format!("cannot read {shown}: {reason}"))
+}

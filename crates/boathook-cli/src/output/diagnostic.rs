@@ -1,0 +1,160 @@
+//! Diagnostics for people: message, the line they are about, and the way out. Lines of documents that may hold secrets are
+//! never shown.
+
+use std::fmt;
+
+use boathook_core::{Diagnostic, Severity, Source};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+
+use super::{Printer, safe};
+
+/// Prints all of them to stderr, in the order of the input.
+pub(crate) fn print(printer: &Printer, diagnostics: &[Diagnostic], sources: &[Source]) {
+    let theme = if printer.color_on_stderr() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(100).with_context_lines(1);
+    for diagnostic in diagnostics {
+        if printer.quiet && diagnostic.severity != Severity::Error {
+            continue;
+        }
+        let shown = Shown::new(diagnostic, sources);
+        let mut text = String::new();
+        match handler.render_report(&mut text, &shown) {
+            Ok(()) => printer.note(&text),
+            Err(fmt::Error) => printer.note(&format!("{}\n", shown.message)),
+        }
+    }
+}
+
+/// A diagnostic as miette takes it.
+#[derive(Debug)]
+struct Shown {
+    message: String,
+    code: String,
+    severity: Severity,
+    help: Option<String>,
+    excerpt: Option<(NamedSource<String>, SourceSpan)>,
+}
+
+impl Shown {
+    fn new(diagnostic: &Diagnostic, sources: &[Source]) -> Self {
+        let excerpt = excerpt(diagnostic, sources);
+        let place = match (&diagnostic.path, diagnostic.line, diagnostic.column) {
+            (Some(path), Some(line), Some(column)) => format!("{path}:{line}:{column}: "),
+            (Some(path), Some(line), None) => format!("{path}:{line}: "),
+            (Some(path), None, _) => format!("{path}: "),
+            _ => String::new(),
+        };
+        Self {
+            message: safe::lines(&format!("{place}{}", diagnostic.message)),
+            code: diagnostic.code.clone(),
+            severity: diagnostic.severity,
+            help: diagnostic.help.as_deref().map(safe::lines),
+            excerpt,
+        }
+    }
+}
+
+/// The line a diagnostic is about, if it may be shown: not where its document could be a Secret.
+fn excerpt(diagnostic: &Diagnostic, sources: &[Source]) -> Option<(NamedSource<String>, SourceSpan)> {
+    let path = diagnostic.path.as_deref()?;
+    let (line, column) = (diagnostic.line?, diagnostic.column?);
+    let source = sources.iter().find(|source| source.path == path)?;
+    let lines: Vec<&str> = source.text.lines().collect();
+    let text = *lines.get(line.checked_sub(1)?)?;
+    if may_hold_secrets(&lines, line - 1) || text.len() > 400 {
+        return None;
+    }
+    let safe_lines: Vec<String> = lines.iter().map(|line| safe::line(line)).collect();
+    let before: usize = safe_lines[..line - 1].iter().map(|line| line.len() + 1).sum();
+    let shown = &safe_lines[line - 1];
+    let skip: usize = shown.char_indices().nth(column.saturating_sub(1)).map_or(shown.len(), |(index, _)| index);
+    let rest = &shown[skip..];
+    let word = rest.find([' ', ',', ':', '}', ']']).filter(|end| *end > 0).unwrap_or(rest.len());
+    let span = SourceSpan::new((before + skip).into(), word);
+    Some((NamedSource::new(path, safe_lines.join("\n")), span))
+}
+
+/// Whether the document around a line speaks of Secrets: then none of its text is shown, also where it cannot be parsed. The
+/// neighbouring lines that an excerpt shows are looked at too.
+fn may_hold_secrets(lines: &[&str], index: usize) -> bool {
+    let start = lines[..index].iter().rposition(|line| line.starts_with("---")).unwrap_or(0);
+    let end = lines[index..].iter().skip(1).position(|line| line.starts_with("---"));
+    let end = end.map_or(lines.len(), |offset| index + 1 + offset);
+    let first = start.saturating_sub(2);
+    let last = (end + 2).min(lines.len());
+    lines[first..last].iter().any(|line| {
+        let lower = line.to_ascii_lowercase();
+        ["secret", "password", "token", "stringdata"].iter().any(|word| lower.contains(word))
+    })
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl miette::Diagnostic for Shown {
+    fn code(&self) -> Option<Box<dyn fmt::Display + '_>> {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        Some(Box::new(format!("{severity}: {}", self.code)))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Info => miette::Severity::Advice,
+        })
+    }
+
+    fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.excerpt.as_ref().map(|(source, _)| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (_, span) = self.excerpt.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, *span))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: usize, column: usize, text: &str) -> Option<String> {
+        let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
+        let diagnostic = Diagnostic::error("x", "wrong").at("a.yaml", line, column);
+        excerpt(&diagnostic, &[source]).map(|(source, span)| source.inner()[span.offset()..][..span.len()].to_owned())
+    }
+
+    #[test]
+    fn points_at_the_word() {
+        assert_eq!(at(2, 7, "a: 1\nkey: [value, b]\n").as_deref(), Some("value"));
+    }
+
+    #[test]
+    fn shows_no_line_of_a_document_that_may_hold_secrets() {
+        let text = "kind: ConfigMap\na: 1\nb: 2\nc: 3\n---\nkind: Secret\nx: hunter2\n---\na: 1\nb: 2\nc: 3\n";
+        assert_eq!(at(7, 1, text), None);
+        assert!(at(1, 1, text).is_none(), "its neighbour would be shown with it");
+        assert!(at(11, 1, text).is_some());
+        assert_eq!(at(2, 1, "kind: [Secret\nx: hunter2\n"), None, "also where it cannot be parsed");
+    }
+
+    #[test]
+    fn a_place_outside_the_text_is_no_excerpt() {
+        assert_eq!(at(9, 1, "a: 1\n"), None);
+        assert_eq!(at(1, 99, "a: 1\n").as_deref(), Some(""));
+    }
+}

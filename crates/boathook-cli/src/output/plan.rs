@@ -1,0 +1,112 @@
+//! A plan as a table that a person can check in a review: phase, weight, step, what runs, what it may touch.
+
+use boathook_core::authorize::describe;
+use boathook_core::plan::{HookRun, HookStep, HookWait, Plan, PluginRun, StepAction, StepPhase};
+use boathook_core::wasm_hook::Credential;
+
+use super::style::{DIM, HEADING, count, paint};
+use super::table::{self, Align};
+
+/// The whole text of `boathook plan`.
+pub(crate) fn render(plan: &Plan, verbose: bool) -> String {
+    let release = &plan.release;
+    let verb = match plan.operation.as_str() {
+        "run" => format!("Run {} of", plan.operation.events().next().map_or("", |event| event.as_str())),
+        operation => {
+            let (first, rest) = operation.split_at(1);
+            first.to_uppercase() + rest
+        }
+    };
+    let mut head = format!("{verb} {} into {} · revision {}", release.name, release.namespace, release.revision);
+    if !plan.chart.version.is_empty() {
+        head += &format!(" · chart {} {}", plan.chart.name, plan.chart.version);
+    }
+    let mut out = format!("{}\n\n", paint(HEADING, &head));
+    let rows = rows(plan, verbose);
+    if !rows.is_empty() {
+        let columns = [
+            ("PHASE", Align::Left),
+            ("WEIGHT", Align::Right),
+            ("STEP", Align::Left),
+            ("RUNS", Align::Left),
+            ("MAY TOUCH", Align::Left),
+        ];
+        out += &table::render("  ", &columns, &rows);
+        out.push('\n');
+    }
+    let hooks = plan.steps.iter().filter(|step| matches!(step.action, StepAction::Hook(_))).count();
+    let objects = plan.steps.len() - hooks;
+    out += &format!("{}, {}. Nothing was changed.\n", count(hooks, "hook"), count(objects, "object"));
+    out
+}
+
+fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut last_phase: Option<StepPhase> = None;
+    for step in &plan.steps {
+        // The phase stands at its first step only.
+        let is_first = last_phase.replace(step.phase) != Some(step.phase);
+        let phase = if is_first { step.phase.to_string() } else { String::new() };
+        match &step.action {
+            StepAction::Hook(hook) => rows.extend(hook_rows(phase, hook)),
+            StepAction::Resource(resource) if verbose => {
+                rows.push(vec![phase, String::new(), resource.reference.slug(), "apply".to_owned()]);
+            }
+            StepAction::Resource(_) if is_first => {
+                let objects = plan.steps.iter().filter(|other| other.phase == step.phase).count();
+                rows.push(vec![phase, String::new(), count(objects, "object"), "apply".to_owned(), paint(DIM, "(-v lists them)")]);
+            }
+            StepAction::Resource(_) => {}
+        }
+    }
+    rows
+}
+
+/// The hook's row; what it may touch goes on below it.
+fn hook_rows(phase: String, hook: &HookStep) -> Vec<Vec<String>> {
+    let mut touches = touches(hook).into_iter();
+    let first = vec![phase, hook.weight.to_string(), hook.slug(), runs(hook), touches.next().unwrap_or_default()];
+    let below = touches.map(|line| vec![String::new(), String::new(), String::new(), String::new(), line]);
+    std::iter::once(first).chain(below).collect()
+}
+
+fn runs(hook: &HookStep) -> String {
+    match &hook.run {
+        HookRun::Plugin(run) => format!("{} ({})", run.plugin.name, run.plugin.origin),
+        HookRun::Resource { objects, wait } => {
+            let images: Vec<&str> = objects.iter().flat_map(images).collect();
+            match (wait, images.as_slice()) {
+                (HookWait::None, _) => "apply".to_owned(),
+                (_, []) => "waits".to_owned(),
+                (_, images) => format!("image {}, waits", images.join(", ")),
+            }
+        }
+    }
+}
+
+fn images(object: &boathook_core::Object) -> Vec<&str> {
+    let containers = object.get(&["spec", "template", "spec", "containers"]).or_else(|| object.get(&["spec", "containers"]));
+    let containers = containers.and_then(|containers| containers.as_array()).map(Vec::as_slice).unwrap_or_default();
+    containers.iter().filter_map(|container| container.get("image")?.as_str()).collect()
+}
+
+fn touches(hook: &HookStep) -> Vec<String> {
+    let HookRun::Plugin(run) = &hook.run else { return Vec::new() };
+    let PluginRun { permissions, credentials, .. } = run.as_ref();
+    let mut lines = describe(permissions);
+    lines.extend(credentials.iter().map(credential));
+    if lines.is_empty() {
+        lines.push("nothing".to_owned());
+    }
+    lines
+}
+
+fn credential(credential: &Credential) -> String {
+    let source = match (&credential.secret_key_ref, &credential.env) {
+        (Some(secret), _) => format!("Secret/{}", secret.name),
+        (None, Some(variable)) => format!("environment {variable}"),
+        (None, None) => "no source".to_owned(),
+    };
+    let seen = if credential.reveal { ", readable by the plugin" } else { "" };
+    format!("credential {} ({source}{seen})", credential.name)
+}

@@ -1,0 +1,168 @@
+//! Releases for people, and for scripts in the shapes of `helm list`, `history` and `status -o json`.
+
+use boathook_core::release::Record;
+use boathook_engine::release_store::Stored;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::safe;
+use super::style::{HEADING, paint};
+use super::table::{self, Align};
+
+/// `NAME-VERSION` of the chart, as Helm prints it.
+fn chart(record: &Record) -> String {
+    let field = |name: &str| record.chart["metadata"][name].as_str().unwrap_or_default().to_owned();
+    format!("{}-{}", field("name"), field("version"))
+}
+
+fn app_version(record: &Record) -> &str {
+    record.chart["metadata"]["appVersion"].as_str().unwrap_or_default()
+}
+
+fn time(time: Option<Timestamp>) -> String {
+    time.map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
+}
+
+/// `boathook list`.
+pub(crate) fn list(releases: &[Stored]) -> String {
+    let rows: Vec<Vec<String>> = releases
+        .iter()
+        .map(|Stored { record, .. }| {
+            vec![
+                record.name.clone(),
+                record.namespace.clone(),
+                record.version.to_string(),
+                time(record.info.last_deployed),
+                record.info.status.to_string(),
+                safe::line(&chart(record)),
+                safe::line(app_version(record)),
+            ]
+        })
+        .collect();
+    let columns = [
+        ("NAME", Align::Left),
+        ("NAMESPACE", Align::Left),
+        ("REVISION", Align::Right),
+        ("UPDATED", Align::Left),
+        ("STATUS", Align::Left),
+        ("CHART", Align::Left),
+        ("APP VERSION", Align::Left),
+    ];
+    table::render("", &columns, &rows)
+}
+
+/// `helm list -o json`.
+pub(crate) fn list_json(releases: &[Stored]) -> Value {
+    releases
+        .iter()
+        .map(|Stored { record, .. }| {
+            json!({
+                "name": record.name,
+                "namespace": record.namespace,
+                "revision": record.version.to_string(),
+                "updated": record.info.last_deployed,
+                "status": record.info.status,
+                "chart": chart(record),
+                "app_version": app_version(record),
+            })
+        })
+        .collect()
+}
+
+/// `boathook history`.
+pub(crate) fn history(revisions: &[Stored]) -> String {
+    let rows: Vec<Vec<String>> = revisions
+        .iter()
+        .map(|Stored { record, .. }| {
+            vec![
+                record.version.to_string(),
+                time(record.info.last_deployed),
+                record.info.status.to_string(),
+                safe::line(&chart(record)),
+                safe::line(app_version(record)),
+                safe::line(&record.info.description),
+            ]
+        })
+        .collect();
+    let columns = [
+        ("REVISION", Align::Right),
+        ("UPDATED", Align::Left),
+        ("STATUS", Align::Left),
+        ("CHART", Align::Left),
+        ("APP VERSION", Align::Left),
+        ("DESCRIPTION", Align::Left),
+    ];
+    table::render("", &columns, &rows)
+}
+
+/// `helm history -o json`.
+pub(crate) fn history_json(revisions: &[Stored]) -> Value {
+    revisions
+        .iter()
+        .map(|Stored { record, .. }| {
+            json!({
+                "revision": record.version,
+                "updated": record.info.last_deployed,
+                "status": record.info.status,
+                "chart": chart(record),
+                "app_version": app_version(record),
+                "description": record.info.description,
+            })
+        })
+        .collect()
+}
+
+/// `boathook status`.
+pub(crate) fn status(stored: &Stored) -> String {
+    let record = &stored.record;
+    let mut out = String::new();
+    for (name, value) in [
+        ("NAME", record.name.clone()),
+        ("LAST DEPLOYED", time(record.info.last_deployed)),
+        ("NAMESPACE", record.namespace.clone()),
+        ("STATUS", record.info.status.to_string()),
+        ("REVISION", record.version.to_string()),
+        ("CHART", safe::line(&chart(record))),
+        ("DESCRIPTION", safe::line(&record.info.description)),
+    ] {
+        out += &format!("{} {value}\n", paint(HEADING, &format!("{name}:")));
+    }
+    let hooks = stored.hooks();
+    if !hooks.is_empty() {
+        let rows: Vec<Vec<String>> = hooks
+            .iter()
+            .map(|hook| {
+                let phase = if hook.last_run.phase.is_empty() { "never ran" } else { hook.last_run.phase.as_str() };
+                vec![
+                    safe::line(&format!("{}/{}", hook.kind, hook.name)),
+                    safe::line(&hook.events.join(",")),
+                    hook.weight.to_string(),
+                    phase.to_owned(),
+                    time(hook.last_run.completed_at.or(hook.last_run.started_at)),
+                ]
+            })
+            .collect();
+        let columns = [
+            ("HOOK", Align::Left),
+            ("EVENTS", Align::Left),
+            ("WEIGHT", Align::Right),
+            ("LAST RUN", Align::Left),
+            ("AT", Align::Left),
+        ];
+        out += &format!("\n{}", table::render("", &columns, &rows));
+    }
+    if let Some(notes) = record.info.rest.get("notes").and_then(Value::as_str).filter(|notes| !notes.is_empty()) {
+        out += &format!("\n{}\n{}\n", paint(HEADING, "NOTES:"), safe::lines(notes));
+    }
+    out
+}
+
+/// `helm status -o json`: the record without its chart, with our hooks among Helm's.
+pub(crate) fn status_json(stored: &Stored) -> Value {
+    let mut value = json!(stored.record);
+    if let Value::Object(map) = &mut value {
+        map.remove("chart");
+        map.insert("hooks".to_owned(), json!(stored.hooks()));
+    }
+    value
+}

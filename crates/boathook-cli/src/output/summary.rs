@@ -1,0 +1,141 @@
+//! The end of an operation, for people: the reason first if it failed, then what ran, what changed, how long it took.
+
+use boathook_core::Report;
+use boathook_core::plan::{HookRun, Plan, StepAction};
+use boathook_core::report::HookReport;
+use boathook_core::run_event::{Outcome, Phase, ResourceResult};
+
+use super::style::{DIM, ERROR, OK, WARNING, count, duration, indent, paint};
+use super::{Printer, safe};
+
+/// How many of a failed hook's last log lines are shown.
+const LAST_LINES: usize = 10;
+
+/// Prints the end of an operation: why it failed to stderr, what became of it to stdout.
+pub(crate) fn print(printer: &Printer, report: &Report, plan: &Plan) {
+    if let Some(text) = failure(report, plan) {
+        printer.note(&text);
+    }
+    printer.result(&end(report));
+}
+
+/// Why the operation failed, if it did.
+fn failure(report: &Report, plan: &Plan) -> Option<String> {
+    let error = report.error.as_ref()?;
+    let hook = error.hook.as_ref().and_then(|id| report.hooks.iter().find(|hook| hook.id == *id));
+    let word = if report.outcome == Outcome::Interrupted { "interrupted" } else { "failed" };
+    let place = hook.map(|hook| format!("{}/{} ({}): ", hook.kind, hook.name, hook.event)).unwrap_or_default();
+    let mut out = format!("\n{} {}\n", paint(ERROR, &format!("{word}:")), safe::lines(&format!("{place}{}", error.message)));
+    let mut facts = String::new();
+    if let Some(hook) = hook {
+        facts += &hook_facts(hook, plan);
+    }
+    for detail in &error.details {
+        facts += &indent(&safe::lines(detail), "  ", "    ");
+    }
+    if let Some(hook) = hook {
+        let first = hook.logs.len().saturating_sub(LAST_LINES);
+        for (index, line) in hook.logs[first..].iter().enumerate() {
+            let title = if index == 0 { "log      " } else { "         " };
+            facts += &format!("  {title}{}\n", safe::line(line));
+        }
+    }
+    if !facts.is_empty() {
+        out += &format!("\n{facts}");
+    }
+    if let Some(hint) = &error.hint {
+        out += &format!("\n{}", indent(&safe::lines(hint), "  ", "  "));
+    }
+    Some(out + "\n")
+}
+
+fn hook_facts(hook: &HookReport, plan: &Plan) -> String {
+    let step = plan.steps.iter().find(|step| step.id == hook.id);
+    let Some(StepAction::Hook(step)) = step.map(|step| &step.action) else { return String::new() };
+    let mut out = format!("  hook     {}:{}\n", step.origin.path, step.origin.line);
+    if let HookRun::Plugin(run) = &step.run {
+        let digest: String = run.plugin.digest.chars().take("sha256:".len() + 8).collect();
+        let version = &run.plugin.declaration.version;
+        let name = if version.is_empty() { run.plugin.name.clone() } else { format!("{} {version}", run.plugin.name) };
+        out += &format!("  plugin   {} ({}, {digest}…)\n", safe::line(&name), run.plugin.origin);
+    }
+    if hook.attempts > 1 {
+        out += &format!("  attempts {}\n", hook.attempts);
+    }
+    out
+}
+
+/// What became of the operation.
+fn end(report: &Report) -> String {
+    let release = &report.release;
+    let took = duration(report.duration_ms);
+    let (style, what) = match (&release.status, report.outcome) {
+        (Some(status), outcome) => {
+            let style = if outcome == Outcome::Succeeded { OK } else { ERROR };
+            (style, format!("Release {} is {status} in {}, revision {}", release.name, release.namespace, release.revision))
+        }
+        (None, Outcome::Succeeded) => (OK, format!("Done for release {} in {}", release.name, release.namespace)),
+        (None, Outcome::Interrupted) => (WARNING, "Interrupted".to_owned()),
+        (None, Outcome::Failed | Outcome::Refused) => {
+            (ERROR, format!("Failed for release {} in {}", release.name, release.namespace))
+        }
+    };
+    let exit = if report.exit_code == 0 { String::new() } else { format!(" (exit code {})", report.exit_code) };
+    let mut out = format!("{} · {took}{exit}\n", paint(style, &what));
+    out += &hooks(report);
+    out += &objects(report);
+    for diagnostic in &report.diagnostics {
+        out += &format!("  {} {}\n", paint(WARNING, "note"), safe::lines(&diagnostic.message));
+    }
+    out
+}
+
+fn hooks(report: &Report) -> String {
+    if report.hooks.is_empty() {
+        return String::new();
+    }
+    let phase = |phase: Phase| report.hooks.iter().filter(|hook| hook.phase == phase).count();
+    let mut parts = vec![format!("{} succeeded", phase(Phase::Succeeded))];
+    for (number, word) in [
+        (phase(Phase::Failed), "failed"),
+        (phase(Phase::Unknown) + phase(Phase::Running), "unfinished"),
+        (phase(Phase::Skipped), "not reached"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    }
+    let simulated = report.hooks.iter().filter(|hook| hook.simulated).count();
+    if simulated > 0 {
+        parts.push(format!("{simulated} simulated by the embedded cluster"));
+    }
+    let deleted = report.hooks.iter().filter(|hook| hook.deleted).count();
+    if deleted > 0 {
+        parts.push(format!("{deleted} deleted by policy"));
+    }
+    format!("  {}: {}\n", count(report.hooks.len(), "hook"), parts.join(", "))
+}
+
+fn objects(report: &Report) -> String {
+    if report.resources.is_empty() {
+        return String::new();
+    }
+    let mut parts = Vec::new();
+    for (result, word) in [
+        (ResourceResult::Created, "created"),
+        (ResourceResult::Configured, "configured"),
+        (ResourceResult::Unchanged, "unchanged"),
+        (ResourceResult::Deleted, "deleted"),
+        (ResourceResult::Kept, "kept"),
+        (ResourceResult::Orphaned, "orphaned"),
+        (ResourceResult::Failed, "failed"),
+    ] {
+        let of: Vec<String> =
+            report.resources.iter().filter(|one| one.result == result).map(|one| one.object.slug()).collect();
+        if !of.is_empty() {
+            let names = if of.len() <= 5 { format!(" {}", paint(DIM, &format!("({})", of.join(", ")))) } else { String::new() };
+            parts.push(format!("{} {word}{names}", of.len()));
+        }
+    }
+    format!("  {}: {}\n", count(report.resources.len(), "object"), parts.join(", "))
+}

@@ -1,0 +1,126 @@
+//! From arguments to a plan: the source is read, hooks are told from objects, plugins are looked up, and everything that is
+//! wrong is collected and shown.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use boathook_core::plan::{self, HookOrder, Operation, Plan, PlanInput, PlanOptions, ReleaseRef, UnusablePlugin};
+use boathook_core::plugin::PluginInfo;
+use boathook_core::wasm_hook::parse_duration;
+use boathook_core::{Severity, Source, check, dialect, manifest};
+use boathook_engine::plugin_host::{PluginError, PluginHost, PluginReference};
+use clap::{Args, ValueEnum};
+
+use crate::error::{CliError, USAGE, exit_code_of};
+use crate::input::{self, Input, SourceArgs};
+
+/// What a plan depends on besides the source.
+#[derive(Args, Clone)]
+pub(crate) struct PlanFlags {
+    /// Time of each step that sets none of its own: an attempt of a plugin, a wait for a Job
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive_duration)]
+    pub(crate) timeout: Duration,
+    /// Run no hooks
+    #[arg(long)]
+    pub(crate) no_hooks: bool,
+    /// Leave this hook out (repeatable)
+    #[arg(long, value_name = "KIND/NAME")]
+    pub(crate) skip_hook: Vec<String>,
+    /// Run no hook but this one (repeatable)
+    #[arg(long, value_name = "KIND/NAME")]
+    pub(crate) only_hook: Vec<String>,
+    /// Order of hooks of one weight
+    #[arg(long, value_enum, default_value_t = Order::Helm, value_name = "ORDER")]
+    pub(crate) hook_order: Order,
+}
+
+/// How hooks of one weight are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// By name, then kind: what Helm's code does
+    Helm,
+    /// By kind, then name: what Helm's documentation says
+    Kind,
+}
+
+impl PlanFlags {
+    pub(crate) fn options(&self) -> PlanOptions {
+        PlanOptions {
+            timeout: self.timeout,
+            no_hooks: self.no_hooks,
+            skip_hooks: self.skip_hook.clone(),
+            only_hooks: self.only_hook.clone(),
+            hook_order: match self.hook_order {
+                Order::Helm => HookOrder::Helm,
+                Order::Kind => HookOrder::Kind,
+            },
+        }
+    }
+}
+
+/// Reads `5m`, `30s`, `1m30s`; zero is refused.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Some(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("expected a positive duration such as 30s, 5m or 1h30m".to_owned()),
+    }
+}
+
+/// A plan with what it was made from.
+pub(crate) struct Planned {
+    /// The plan, with all diagnostics.
+    pub(crate) plan: Plan,
+    /// For excerpts.
+    pub(crate) sources: Vec<Source>,
+    /// `chart.metadata` of the release record.
+    pub(crate) chart_metadata: Option<serde_json::Value>,
+}
+
+impl Planned {
+    /// The exit code of a command that may not go on, if the input has errors.
+    pub(crate) fn refusal(&self) -> Option<u8> {
+        let has_errors = self.plan.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        has_errors.then(|| exit_code_of(&self.plan.diagnostics))
+    }
+}
+
+/// Makes the plan of one operation.
+pub(crate) async fn plan(
+    operation: Operation,
+    release: ReleaseRef,
+    source: &SourceArgs,
+    flags: &PlanFlags,
+    host: &dyn PluginHost,
+) -> Result<Planned, CliError> {
+    for checked in [check::release_name(&release.name), check::namespace(&release.namespace)] {
+        checked.map_err(|diagnostic| CliError {
+            exit_code: USAGE,
+            message: diagnostic.message,
+            hint: diagnostic.help,
+        })?;
+    }
+    let Input { sources, base, chart, chart_metadata } = input::read(source, &release.name, &release.namespace)?;
+    let parsed = manifest::parse(&sources);
+    let read = dialect::read(parsed.documents);
+    let mut diagnostics = parsed.diagnostics;
+    diagnostics.extend(read.diagnostics);
+    let mut plugins = BTreeMap::new();
+    for name in plan::plugins_needed(operation, &read.hooks) {
+        let found = look_up(host, &name, Some(base.clone())).await;
+        plugins.insert(name, found);
+    }
+    let input = PlanInput { operation, release, chart, hooks: read.hooks, resources: read.resources, plugins, diagnostics };
+    Ok(Planned { plan: plan::build(input, &flags.options()), sources, chart_metadata })
+}
+
+async fn look_up(host: &dyn PluginHost, name: &str, base: Option<PathBuf>) -> Result<PluginInfo, UnusablePlugin> {
+    let reference = PluginReference { text: name.to_owned(), base };
+    host.inspect(&reference).await.map_err(|error| match error {
+        PluginError::NotFound { name, help } => {
+            UnusablePlugin { message: format!("no plugin {name:?}"), help: Some(help) }
+        }
+        PluginError::Invalid { message, help } => UnusablePlugin { message, help },
+        other => UnusablePlugin { message: other.to_string(), help: None },
+    })
+}

@@ -1,0 +1,173 @@
+//! From a plan to an exit code: the engine runs it, every run event goes to the chosen output, and the report is the fold
+//! over all of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use boathook_core::Report;
+use boathook_core::RunEvent;
+use boathook_core::run_event::Outcome;
+use boathook_engine::plugin_host::PluginHost;
+use boathook_engine::{Context, Options, execute, retry};
+use clap::Args;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::CliError;
+use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, summary};
+use crate::planning::Planned;
+use crate::wiring::Session;
+
+/// How the outcome is told.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputFlags {
+    /// Format of the result on stdout
+    #[arg(short, long, value_enum, default_value_t = RunFormat::Text, value_name = "FORMAT")]
+    pub(crate) output: RunFormat,
+    /// Also write the report to FILE: JSON, or JUnit if it ends in .xml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// What the user chose about the execution.
+pub(crate) struct Choices {
+    pub(crate) create_namespace: bool,
+    pub(crate) take_ownership: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) description: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// Says no before anything runs, if the input has errors: the exit code then. Warnings are shown in any case.
+pub(crate) fn refuse(planned: &Planned, output: &OutputFlags, printer: &Printer) -> Result<Option<u8>, CliError> {
+    diagnostic::print(printer, &planned.plan.diagnostics, &planned.sources);
+    let Some(code) = planned.refusal() else { return Ok(None) };
+    let plan = &planned.plan;
+    let report = Report::refused(
+        plan.operation.as_str(),
+        &plan.release,
+        Timestamp::now(),
+        plan.diagnostics.clone(),
+        code,
+        None,
+    );
+    finish(&report, output, printer)?;
+    Ok(Some(code))
+}
+
+/// Runs a plan to its end, or to the user's.
+pub(crate) async fn run(
+    planned: Planned,
+    session: Session,
+    host: Arc<dyn PluginHost>,
+    choices: Choices,
+    output: &OutputFlags,
+    printer: &Printer,
+) -> Result<u8, CliError> {
+    let plan = &planned.plan;
+    let cancel = CancellationToken::new();
+    let signalled = watch_signals(cancel.clone())?;
+    let context = Context {
+        cluster: session.cluster.clone(),
+        plugins: host,
+        cancel,
+        environment: Arc::new(|name| std::env::var(name).ok()),
+        clock: Arc::new(Timestamp::now),
+        jitter: Arc::new(retry::seeded(seed())),
+        options: Options {
+            operation_id: format!("{:016x}", seed()),
+            create_namespace: choices.create_namespace,
+            take_ownership: choices.take_ownership,
+            dry_run: choices.dry_run,
+            description: choices.description,
+            labels: choices.labels,
+            chart: planned.chart_metadata.map(|metadata| serde_json::json!({ "metadata": metadata })),
+            config: serde_json::Map::new(),
+            notes: None,
+        },
+    };
+    let mut events: Vec<RunEvent> = Vec::new();
+    let mut live = (output.output == RunFormat::Text).then(|| Live::new(printer));
+    let mut emit = |event: RunEvent| {
+        match &mut live {
+            Some(live) => live.show(&event),
+            None if output.output == RunFormat::Jsonl => drop(printer.json_line(&event)),
+            None => {}
+        }
+        events.push(event);
+    };
+    execute(plan, &context, &mut emit).await;
+    let closed = session.close().await;
+    let mut report = Report::from_events(&events)
+        .ok_or_else(|| CliError::internal("the engine reported nothing"))?;
+    if report.outcome == Outcome::Interrupted {
+        report.exit_code = signalled.load(Ordering::Relaxed);
+    }
+    if output.output == RunFormat::Text {
+        summary::print(printer, &report, plan);
+    }
+    finish(&report, output, printer)?;
+    closed?;
+    Ok(report.exit_code)
+}
+
+/// The report in the chosen format, and in the file if one was asked for.
+fn finish(report: &Report, output: &OutputFlags, printer: &Printer) -> Result<(), CliError> {
+    if let Some(file) = &output.report {
+        write_report(report, file)?;
+    }
+    match output.output {
+        RunFormat::Text => Ok(()),
+        RunFormat::Json => printer.json(report),
+        RunFormat::Jsonl => printer.json_line(report),
+    }
+}
+
+fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
+    let text = if file.extension().is_some_and(|extension| extension == "xml") {
+        junit::render(report)
+    } else {
+        serde_json::to_string_pretty(report).map_err(|error| CliError::internal(error.to_string()))? + "\n"
+    };
+    std::fs::write(file, text)
+        .map_err(|error| CliError::internal(format!("cannot write the report to {}: {error}", file.display())))
+}
+
+/// Cancels on the first SIGINT or SIGTERM, ends the process at the second. Gives the exit code of the first.
+fn watch_signals(cancel: CancellationToken) -> Result<Arc<AtomicU8>, CliError> {
+    let cannot = |error: std::io::Error| CliError::internal(format!("cannot watch for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let code = Arc::new(AtomicU8::new(130));
+    let first = code.clone();
+    tokio::spawn(async move {
+        loop {
+            let number = tokio::select! {
+                _ = interrupt.recv() => 130,
+                _ = terminate.recv() => 143,
+            };
+            if cancel.is_cancelled() {
+                end_now(number);
+            }
+            first.store(number, Ordering::Relaxed);
+            cancel.cancel();
+        }
+    });
+    Ok(code)
+}
+
+#[expect(clippy::exit, reason = "the second signal means: at once, nothing more is written")]
+fn end_now(code: u8) {
+    std::process::exit(i32::from(code));
+}
+
+/// Different for each operation: the time in nanoseconds and the process.
+fn seed() -> u64 {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or(0) ^ (u64::from(std::process::id()) << 48)
+}

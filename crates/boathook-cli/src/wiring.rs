@@ -1,0 +1,127 @@
+//! Which cluster and which plugin host a command works with: the only place that knows the implementations of the two
+//! ports.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use boathook_embedded::{Embedded, StateError};
+use boathook_engine::cluster::Cluster;
+use boathook_engine::plugin_host::PluginHost;
+use boathook_kube::{ConnectError, ConnectOptions, KubeCluster};
+use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
+use clap::Args;
+
+use crate::cli::GlobalArgs;
+use crate::error::{BAD_INPUT, CLUSTER, CliError, LOCKED, USAGE};
+
+include!(concat!(env!("OUT_DIR"), "/built_in_plugins.rs"));
+
+/// A cluster to work on.
+pub(crate) struct Session {
+    /// The port.
+    pub(crate) cluster: Arc<dyn Cluster>,
+    /// The namespace of the command: the flag, else the kubeconfig's, else `default`.
+    pub(crate) namespace: String,
+    embedded: Option<Embedded>,
+}
+
+impl Session {
+    /// Ends the work: the embedded cluster's state is saved.
+    pub(crate) async fn close(self) -> Result<(), CliError> {
+        match self.embedded {
+            Some(embedded) => embedded.close().await.map_err(state_error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens the cluster that the global flags name.
+pub(crate) async fn session(global: &GlobalArgs) -> Result<Session, CliError> {
+    match global.cluster.split_once(':') {
+        Some(("embedded", "")) => Err(unknown_cluster(&global.cluster)),
+        Some(("embedded", file)) => embedded(global, open(Path::new(file)).await?),
+        None if global.cluster == "embedded" => embedded(global, Embedded::new()),
+        None if global.cluster == "kube" => kube(global).await,
+        _ => Err(unknown_cluster(&global.cluster)),
+    }
+}
+
+fn unknown_cluster(value: &str) -> CliError {
+    CliError::new(USAGE, format!("--cluster {value:?} is none of: kube, embedded, embedded:FILE"))
+        .hint("embedded:FILE keeps the state in FILE between commands, e.g. embedded:state.json")
+}
+
+/// Opens (or makes) a state file.
+pub(crate) async fn open(file: &Path) -> Result<Embedded, CliError> {
+    let file = file.to_path_buf();
+    // Waiting for another command's lock blocks the thread.
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(&file)).await;
+    opened.map_err(|error| CliError::internal(format!("cannot open the state file: {error}")))?.map_err(state_error)
+}
+
+fn embedded(global: &GlobalArgs, embedded: Embedded) -> Result<Session, CliError> {
+    let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let cluster = KubeCluster::new(embedded.client(&namespace));
+    Ok(Session { cluster: Arc::new(cluster), namespace, embedded: Some(embedded) })
+}
+
+async fn kube(global: &GlobalArgs) -> Result<Session, CliError> {
+    let options = ConnectOptions {
+        kubeconfig: global.kubeconfig.clone(),
+        context: global.context.clone(),
+        as_user: global.as_user.clone(),
+        as_groups: global.as_group.clone(),
+    };
+    let cluster = KubeCluster::connect(options).await.map_err(connect_error)?;
+    let namespace = global.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned());
+    Ok(Session { cluster: Arc::new(cluster), namespace, embedded: None })
+}
+
+fn connect_error(error: ConnectError) -> CliError {
+    let hint = error.help();
+    let error = CliError::new(CLUSTER, error.to_string());
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+fn state_error(error: StateError) -> CliError {
+    let locked = matches!(error, StateError::Locked { .. });
+    let hint = if locked {
+        "wait for the other command to end, or use another state file"
+    } else {
+        "the file was left as it is: repair it, or move it away to start with an empty cluster"
+    };
+    CliError::new(if locked { LOCKED } else { BAD_INPUT }, error.to_string()).hint(hint)
+}
+
+/// Where plugins are looked for.
+#[derive(Args, Clone, Default)]
+pub(crate) struct PluginDirArgs {
+    /// A folder of plugins, NAME.wasm, looked at before BOATHOOK_PLUGIN_PATH, installed and built-in ones (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) plugin_dir: Vec<PathBuf>,
+}
+
+/// The plugin host, with the look-up order of the contract: `--plugin-dir`, `BOATHOOK_PLUGIN_PATH`, the user's data folder,
+/// built-in.
+pub(crate) fn host(dirs: &PluginDirArgs) -> Arc<dyn PluginHost> {
+    let mut plugin_dirs = dirs.plugin_dir.clone();
+    if let Some(path) = std::env::var_os("BOATHOOK_PLUGIN_PATH") {
+        plugin_dirs.extend(std::env::split_paths(&path).filter(|dir| !dir.as_os_str().is_empty()));
+    }
+    plugin_dirs.extend(user_folder("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("boathook/plugins")));
+    Arc::new(WasmHost::new(WasmHostOptions {
+        built_in: BUILT_IN_PLUGINS.to_vec(),
+        plugin_dirs,
+        cache_dir: user_folder("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("boathook/compiled")),
+        pooling: false,
+    }))
+}
+
+/// A folder of the XDG base directory rules: the variable if it is absolute, else below the home folder.
+fn user_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let given = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    given.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(below_home)))
+}
