@@ -5,7 +5,7 @@
 
 mod object;
 
-use boathook_sdk::{Context, Failure, JsonSchema, Report, Value, json};
+use boathook_sdk::{Context, Failure, JsonSchema, Report, Value, info, json};
 use serde::Deserialize;
 
 use object::Outcome;

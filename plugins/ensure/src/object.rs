@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boathook_sdk::kubernetes::{self, ApplyOptions, Condition, Error, ObjectRef, Preconditions};
-use boathook_sdk::{Failure, Value, info, json};
+use boathook_sdk::{Failure, Value, json};
 
 use crate::Mode;
 
@@ -97,9 +97,7 @@ pub(crate) fn ensure(object: Value, how: &How<'_>) -> Result<Outcome, Failure> {
     let (result, answer) = result.map_err(|failure| failure.of(&shown))?;
     // The answer knows whether the kind has namespaces.
     let target = answer.as_ref().and_then(ObjectRef::of).unwrap_or(shown);
-    let outcome = Outcome { target, result };
-    info!("{}", outcome.sentence());
-    Ok(outcome)
+    Ok(Outcome { target, result })
 }
 
 /// What was done, and the object as the API answered it, if it did.
