@@ -150,6 +150,32 @@ impl<'a, 't> Walk<'a, 't> {
         Ok(entries.list)
     }
 
+    /// The value and the key's place of one entry of a map. Without merges the first match is the only one.
+    fn find_entry(
+        &mut self,
+        map: usize,
+        end: usize,
+        wanted: &str,
+    ) -> Result<Option<(usize, Place)>, YamlError> {
+        let mut keys = Vec::new();
+        let mut key_node = map + 1;
+        while key_node < end {
+            keys.push(key_node);
+            key_node = self.tape.next(self.tape.next(key_node));
+        }
+        if keys.iter().any(|key| self.is_merge(*key)) {
+            let mut entries = self.entries(map)?.into_iter();
+            let entry = entries.find(|entry| entry.key == wanted);
+            return Ok(entry.map(|entry| (entry.value, self.node(entry.key_node).place)));
+        }
+        for key in keys {
+            if self.key(key)? == wanted {
+                return Ok(Some((self.tape.next(key), self.node(key).place)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The places of the items of the list at a JSON pointer; none if there is no list.
     pub(crate) fn item_places(&mut self, pointer: &str) -> Result<Vec<Place>, YamlError> {
         let at = self.tape.target(self.find(pointer)?.value);
@@ -220,11 +246,7 @@ impl<'a, 't> Walk<'a, 't> {
             let segment = segment.replace("~1", "/").replace("~0", "~");
             let at = self.tape.target(found.value);
             let next = match self.node(at).kind {
-                Kind::Map { .. } => self
-                    .entries(at)?
-                    .into_iter()
-                    .find(|entry| entry.key == segment)
-                    .map(|entry| (entry.value, self.node(entry.key_node).place)),
+                Kind::Map { end } => self.find_entry(at, end, &segment)?,
                 Kind::List { end } => {
                     let mut left = segment.parse::<usize>().ok();
                     let mut item = at + 1;

@@ -47,6 +47,16 @@ fn an_unknown_event_drops_the_document_and_says_so() {
     assert!(found[0].contains("put the definition into the chart's crds folder"), "{found:?}");
 }
 
+/// A merge behind a key overwrites it, so the finding is about what the merge brings.
+#[test]
+fn a_merged_annotation_is_found_where_it_stands() {
+    let text = "x: &x {helm.sh/hook: nope}\nkind: A\napiVersion: v1\nmetadata:\n  name: a\n  annotations:\n    \
+                helm.sh/hook: test\n    <<: *x\n";
+    let found = findings(text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("1:22 warning unknown-event"), "{found:?}");
+}
+
 #[test]
 fn a_bad_weight_is_zero_and_says_so() {
     assert_eq!(
