@@ -19,6 +19,9 @@ use crate::{deletion, diagnose, fault, hook_object};
 /// Set by a cluster that only simulates what runs in it.
 const SIMULATED: &str = "embedded.boathook.dev/simulated";
 
+/// How often an object that others keep replacing is looked at.
+const LOOKS: usize = 3;
+
 /// Runs the hook from its old object's deletion to the end of the wait.
 pub(crate) async fn run(
     run: &mut Run<'_>,
@@ -178,12 +181,15 @@ impl<'a> Hands<'a> {
             if target.resource.gvk.kind == CRD {
                 continue;
             }
-            let Some(object) = self.existing(target).await.map_err(|found| found.into_error(target))? else {
-                continue;
-            };
-            let uid = object.uid().map(str::to_owned);
-            if deletion::delete(self.cluster, target, uid.as_deref(), &self.options).await? {
-                dying.push((target, uid));
+            // An object that is replaced between look and delete is looked at again.
+            for _ in 0..LOOKS {
+                let found = self.existing(target).await.map_err(|found| found.into_error(target))?;
+                let Some(object) = found else { break };
+                let uid = object.uid().map(str::to_owned);
+                if deletion::delete(self.cluster, target, uid.as_deref(), &self.options).await? {
+                    dying.push((target, uid));
+                    break;
+                }
             }
         }
         for (target, uid) in &dying {

@@ -254,6 +254,18 @@ async fn a_foreign_object_is_replaced_if_the_user_says_so() {
     assert_eq!(story.outcome, Outcome::Succeeded);
 }
 
+/// What takes the old object's place between look and delete is judged anew.
+#[tokio::test(start_paused = true)]
+async fn a_foreign_object_that_comes_in_between_is_left_alone() {
+    let bench = Bench::new();
+    left(&bench.cluster, "ConfigMap", "a");
+    bench.cluster.race("delete ConfigMap prod/a", plans::config_map("a"));
+    let story = bench.execute(&plans::run(&[hook("ConfigMap", "a", &[])])).await;
+    assert_eq!(bench.cluster.effects(), ["delete ConfigMap prod/a"]);
+    assert!(story.error().message.contains("was made by no release"), "{:?}", story.error());
+    assert!(bench.cluster.object("ConfigMap prod/a").is_some());
+}
+
 /// A hook object that was replaced behind our back is not ours to delete: the UID says so.
 #[tokio::test(start_paused = true)]
 async fn a_later_object_of_the_same_name_is_left_alone() {

@@ -40,6 +40,7 @@ struct State {
     changes: HashMap<String, VecDeque<Change>>,
     logs: HashMap<String, Vec<String>>,
     lingering: Vec<String>,
+    races: Option<(String, Value)>,
     counter: u64,
 }
 
@@ -90,6 +91,11 @@ impl FakeCluster {
         self.state.lock().unwrap().changes.entry(key.to_owned()).or_default().extend(changes);
     }
 
+    /// Somebody puts this object there just before that call.
+    pub(crate) fn race(&self, call: &str, object: Value) {
+        self.state.lock().unwrap().races = Some((call.to_owned(), object));
+    }
+
     /// Deleting the object only marks it.
     pub(crate) fn linger(&self, key: &str) {
         self.state.lock().unwrap().lingering.push(key.to_owned());
@@ -118,6 +124,11 @@ impl FakeCluster {
 
     fn call(&self, call: String) -> Result<(), ClusterError> {
         let mut state = self.state.lock().unwrap();
+        if let Some((_, object)) = state.races.take_if(|(at, _)| *at == call) {
+            drop(state);
+            self.put(object);
+            state = self.state.lock().unwrap();
+        }
         let fault = state.faults.iter().position(|(start, _)| call.starts_with(start));
         state.calls.push(call);
         fault.map_or(Ok(()), |index| Err(state.faults.remove(index).1))
@@ -253,7 +264,8 @@ impl Cluster for FakeCluster {
         _options: &WriteOptions,
     ) -> Result<(), ClusterError> {
         let key = target.to_string();
-        self.call(format!("delete {key}"))?;
+        let word = if preconditions.uid.is_some() { "delete" } else { "delete-any" };
+        self.call(format!("{word} {key}"))?;
         let mut state = self.state.lock().unwrap();
         let Some(object) = state.objects.get(&key) else { return Err(not_found(&key)) };
         if preconditions.uid.as_deref().is_some_and(|uid| Some(uid) != object.uid()) {
