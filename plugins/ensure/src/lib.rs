@@ -87,8 +87,15 @@ fn run(config: Config, context: &Context) -> Result<Report, Failure> {
         namespace: &context.release.namespace,
         deadline: std::time::Duration::from_millis(context.run.deadline_ms),
     };
-    let outcomes =
-        objects.into_iter().map(|object| object::ensure(object, &how)).collect::<Result<Vec<_>, _>>()?;
+    let mut outcomes = Vec::new();
+    for object in objects {
+        let outcome = object::ensure(object, &how)?;
+        // One object's sentence is the report's message.
+        if several {
+            info!("{}", outcome.sentence());
+        }
+        outcomes.push(outcome);
+    }
     let changed = outcomes.iter().any(|outcome| outcome.result.changed());
     let message = if several { summary(&outcomes) } else { outcomes.iter().map(Outcome::sentence).collect() };
     let objects: Vec<Value> = outcomes.iter().map(Outcome::data).collect();
