@@ -1,5 +1,7 @@
 //! The port over HTTP: against the embedded API, against scripted answers, and against a server that is not there.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like the tests themselves")]
+
 mod embedded;
 mod faults;
 mod unreachable;
