@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::request::Call;
 use crate::resource::ResourceType;
@@ -38,6 +39,7 @@ pub(crate) enum Shape {
 
 struct Watch {
     shared: Arc<Shared>,
+    clock: Clock,
     kind: Arc<ResourceType>,
     namespace: Option<String>,
     selector: Selector,
@@ -85,6 +87,7 @@ pub(crate) fn open(
     let now = Instant::now();
     let mut watch = Watch {
         shared: shared.clone(),
+        clock: cluster.clock,
         kind: kind.clone(),
         namespace: namespace.map(str::to_owned),
         selector,
@@ -198,7 +201,8 @@ impl Watch {
             Shape::Object => value,
             Shape::Metadata => table::partial_metadata(&value),
             Shape::Table => {
-                let now = self.shared.now();
+                // Never the shared clock: the cluster's lock is held here.
+                let now = self.clock.now();
                 let head = !std::mem::replace(&mut self.headed, true);
                 table::of_one(&self.kind, &value, now, head)
             }

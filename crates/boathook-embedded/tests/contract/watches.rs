@@ -101,3 +101,29 @@ async fn two_watches_see_the_same() {
     assert_eq!(events(&one), ["ADDED a"]);
     assert_eq!(one, two);
 }
+
+#[tokio::test]
+async fn a_watch_may_ask_for_tables() {
+    use http_body_util::BodyExt as _;
+    let cluster = Cluster::new().await;
+    make(&cluster, "a").await;
+    let request = http::Request::get(own(&cluster, "&watch=1&timeoutSeconds=1"))
+        .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .body(kube::client::Body::empty())
+        .unwrap();
+    let answer = cluster.client.send(request).await.unwrap();
+    let ((), bytes) = tokio::join!(
+        async {
+            make(&cluster, "b").await;
+        },
+        answer.into_body().collect()
+    );
+    let text = String::from_utf8(bytes.unwrap().to_bytes().to_vec()).unwrap();
+    let seen: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&serde_json::Value> =
+        seen.iter().map(|event| &event["object"]["rows"][0]["cells"][0]).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert!(
+        seen[0]["object"]["columnDefinitions"].is_array() && seen[1]["object"]["columnDefinitions"].is_null()
+    );
+}
