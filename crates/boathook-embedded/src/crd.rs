@@ -122,7 +122,7 @@ pub(crate) fn validate(definition: &Value) -> Vec<FieldError> {
         Some("Cluster" | "Namespaced") => {}
         None | Some("") => errors.push(FieldError::required("spec.scope", "")),
         Some(_) => {
-            errors.push(FieldError::unsupported("spec.scope", &spec["scope"], &["Cluster", "Namespaced"]))
+            errors.push(FieldError::unsupported("spec.scope", &spec["scope"], &["Cluster", "Namespaced"]));
         }
     }
     let versions: Vec<&Value> = spec["versions"].as_array().into_iter().flatten().collect();

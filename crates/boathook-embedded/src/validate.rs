@@ -74,13 +74,12 @@ pub(crate) fn update(
             }
         }
         ("apps", "Deployment" | "ReplicaSet" | "DaemonSet") if subresource.is_empty() => {
-            fixed("spec.selector")
+            fixed("spec.selector");
         }
-        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
-            if !equal(&live["roleRef"], &object["roleRef"]) {
-                let rule = "cannot change roleRef";
-                errors.push(FieldError::invalid("roleRef", &object["roleRef"], rule));
-            }
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding")
+            if !equal(&live["roleRef"], &object["roleRef"]) =>
+        {
+            errors.push(FieldError::invalid("roleRef", &object["roleRef"], "cannot change roleRef"));
         }
         _ => {}
     }

@@ -183,7 +183,7 @@ impl Watch {
             (None, true) => self.push("ADDED", &change.entry.value, None),
             (Some(_), true) => self.push("MODIFIED", &change.entry.value, None),
             (Some(_), false) if change.kind == ChangeKind::Deleted => {
-                self.push("DELETED", &change.entry.value, None)
+                self.push("DELETED", &change.entry.value, None);
             }
             // It fell out of the selector: what is told is its last state inside, at the new revision.
             (Some(previous), false) => self.push("DELETED", &previous.value, Some(change.entry.revision)),

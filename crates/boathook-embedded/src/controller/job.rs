@@ -194,7 +194,7 @@ fn finish(
     }
     match failure {
         Some((reason, message)) => {
-            event::record(cluster, &entry.value, "Warning", reason, &format!("simulated: {message}"))
+            event::record(cluster, &entry.value, "Warning", reason, &format!("simulated: {message}"));
         }
         None => event::record(cluster, &entry.value, "Normal", "Completed", "simulated: Job completed"),
     }
