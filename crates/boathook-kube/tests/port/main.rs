@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like the tests themselves")]
 
+mod credentials;
 mod embedded;
 mod faults;
 mod unreachable;
