@@ -1,6 +1,8 @@
 //! Rules of the Kubernetes API, as tests over a `kube::Client`: nothing in them knows which API answers, so that the same
 //! suite can run against a real kube-apiserver. What only the embedded API has is in `simulation.rs` and `state.rs`.
 
+#![allow(clippy::unwrap_used, reason = "tests: shared functions of a test binary are not #[test] themselves")]
+
 #[path = "contract/apply.rs"]
 mod apply;
 #[path = "contract/cluster.rs"]

@@ -1,6 +1,12 @@
 //! The real kubectl against `serve`. It is found by `BOATHOOK_KUBECTL` or on the PATH; without one the test says so and
 //! is skipped, but in CI (`CI=true`) that is a failure.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: shared functions of a test binary are not #[test] themselves"
+)]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

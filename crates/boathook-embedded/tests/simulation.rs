@@ -1,6 +1,8 @@
 //! What only the embedded API has: Jobs and Pods that end without a container, in paused time, and a history that can be
 //! forgotten.
 
+#![allow(clippy::unwrap_used, reason = "tests: shared functions of a test binary are not #[test] themselves")]
+
 use std::time::Duration;
 
 use boathook_embedded::Embedded;
@@ -245,7 +247,7 @@ async fn a_forgotten_history_answers_410() {
     let mut watch = Box::pin(maps.watch(&WatchParams::default(), &version).await.unwrap());
     match watch.try_next().await.unwrap() {
         Some(WatchEvent::Error(status)) => {
-            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
         }
         other => panic!("{other:?}"),
     }

@@ -1,6 +1,12 @@
 //! Speed of the embedded API through `kube::Client`. The bounds are loose in a debug build, where only a change of order
 //! would show; the goals (1,000 creates in a second, a get in 100 µs) hold in a release build and are checked there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: shared functions of a test binary are not #[test] themselves"
+)]
+
 use std::time::{Duration, Instant};
 
 use boathook_embedded::Embedded;

@@ -1,5 +1,7 @@
 //! The state file: kept between runs, locked, written whole, and never harmed when it cannot be read.
 
+#![allow(clippy::unwrap_used, reason = "tests: shared functions of a test binary are not #[test] themselves")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
