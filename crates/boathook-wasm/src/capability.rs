@@ -11,6 +11,7 @@ mod log;
 mod outputs;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ use crate::bindings::boathook::hook as wit;
 use crate::dry_run::DryRunCluster;
 use crate::limits::{LimitError, MAX_HTTP_CALLS, MAX_KUBERNETES_CALLS};
 use crate::log_lines::LogLines;
+
+/// How long a call may go on after the attempt that makes it should have ended.
+const PAST_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The capabilities of one run: the grant, what is behind it, and what was used of it.
 pub(crate) struct Capabilities {
@@ -57,11 +61,19 @@ impl Capabilities {
     ///
     /// # Errors
     /// [`PluginError::Internal`] if the release's namespace is none.
-    pub(crate) fn new(call: &PluginCall, log: Arc<LogLines>, deadline: Instant) -> Result<Self, PluginError> {
-        let declared = call.plugin.declaration.capabilities.iter().map(|declared| declared.capability);
-        let grant = Grant::new(declared, call.permissions.clone(), &call.release.namespace)
+    pub(crate) fn new(
+        call: &PluginCall,
+        log: Arc<LogLines>,
+        deadline: Instant,
+        api_servers: &[SocketAddr],
+    ) -> Result<Self, PluginError> {
+        // What inspection found: of a component what it imports, which is at most what it declares; of a command what it
+        // declares, if it does.
+        let usable = call.plugin.imports.iter().copied();
+        let mut grant = Grant::new(usable, call.permissions.clone(), &call.release.namespace)
             .map_err(|error| PluginError::Internal { message: error.to_string() })?
             .with_credentials(call.credentials.keys().cloned());
+        grant.api_servers = api_servers.to_vec();
         let cluster: Arc<dyn Cluster> = if call.run.dry_run {
             Arc::new(DryRunCluster::new(call.cluster.clone(), log.clone()))
         } else {
@@ -133,9 +145,10 @@ impl Capabilities {
         seen
     }
 
-    /// What is left of the attempt, at most `wish`.
+    /// The limit of one call: what the guest wishes, or a little more than is left of the attempt. A little more, so that
+    /// at the deadline it is the attempt that ends and not a call that fails.
     fn within_deadline(&self, wish: Duration) -> Duration {
-        wish.min(self.deadline.saturating_duration_since(Instant::now()))
+        wish.min(self.deadline.saturating_duration_since(Instant::now()) + PAST_DEADLINE)
     }
 }
 

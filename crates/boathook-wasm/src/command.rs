@@ -4,6 +4,7 @@
 mod answer;
 mod protocol;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -42,11 +43,12 @@ pub(crate) async fn run(
     engine: &Engine,
     command: &InstancePre<CommandState>,
     call: &PluginCall,
+    api_servers: &[SocketAddr],
 ) -> Result<PluginReport, PluginError> {
     let deadline = Instant::now() + call.timeout;
     let log = LogLines::new(call.signals.clone(), Scrubber::new(&call.credentials), call.limits.log_bytes);
     let stderr = GuestOutput::new(log.clone());
-    let mut capabilities = Capabilities::new(call, log.clone(), deadline)?;
+    let mut capabilities = Capabilities::new(call, log.clone(), deadline, api_servers)?;
 
     let (guest_stdin, host_stdin) = tokio::io::duplex(PIPE);
     let (host_stdout, guest_stdout) = tokio::io::duplex(PIPE);

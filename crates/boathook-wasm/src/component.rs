@@ -1,9 +1,11 @@
 //! One attempt at a component: a fresh store, one call of `run`, and what came of it.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use boathook_core::run_event::LogLevel;
 use boathook_engine::plugin_host::{PluginCall, PluginError, PluginReport};
 use serde_json::Value;
-use std::time::Duration;
 use tokio::time::Instant;
 use wasmtime::Engine;
 use wasmtime_wasi::I32Exit;
@@ -25,11 +27,12 @@ pub(crate) async fn run(
     engine: &Engine,
     hook: &HookPre<ComponentState>,
     call: &PluginCall,
+    api_servers: &[SocketAddr],
 ) -> Result<PluginReport, PluginError> {
     let deadline = Instant::now() + call.timeout;
     let log = LogLines::new(call.signals.clone(), Scrubber::new(&call.credentials), call.limits.log_bytes);
     let streams = GuestStreams::new(&log);
-    let capabilities = Capabilities::new(call, log.clone(), deadline)?;
+    let capabilities = Capabilities::new(call, log.clone(), deadline, api_servers)?;
     let state = ComponentState::new(capabilities, call.limits.memory, &streams);
     let mut store = store(engine, state, deadline);
     let attempt = async {

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -35,6 +36,7 @@ pub struct WasmHost {
     library: Arc<Library>,
     cache_dir: Option<PathBuf>,
     pooling: bool,
+    api_servers: Vec<SocketAddr>,
     runtime: OnceLock<Arc<Runtime>>,
 }
 
@@ -46,8 +48,17 @@ impl WasmHost {
             library: Arc::new(Library { built_in, plugin_dirs }),
             cache_dir,
             pooling,
+            api_servers: Vec::new(),
             runtime: OnceLock::new(),
         }
+    }
+
+    /// The same host, whose plugins never reach these addresses over HTTP whatever is granted: those of the Kubernetes
+    /// API, to which the typed interface is the only way.
+    #[must_use]
+    pub fn with_api_servers(mut self, addresses: Vec<SocketAddr>) -> Self {
+        self.api_servers = addresses;
+        self
     }
 
     fn runtime(&self) -> Result<&Arc<Runtime>, PluginError> {
@@ -86,8 +97,12 @@ impl PluginHost for WasmHost {
         let ready = runtime.ready(&self.library, &call.plugin).await?;
         let attempt = async {
             match &*ready {
-                Ready::Component(hook) => component::run(runtime.engine(), hook, &call).await,
-                Ready::Command(start) => command::run(runtime.engine(), start, &call).await,
+                Ready::Component(hook) => {
+                    component::run(runtime.engine(), hook, &call, &self.api_servers).await
+                }
+                Ready::Command(start) => {
+                    command::run(runtime.engine(), start, &call, &self.api_servers).await
+                }
             }
         };
         contained(attempt).await

@@ -306,21 +306,17 @@ fn declared(json: &[u8], imports: &BTreeSet<Capability>, form: PluginForm) -> Re
     }
 }
 
+/// A component declares what it imports, then; a command imports nothing of ours and declares nothing.
 fn undeclared(name: &str, imports: &BTreeSet<Capability>, form: PluginForm) -> Declaration {
+    let (world, capabilities) = match form {
+        PluginForm::Component => (WORLD_VERSION, imports.iter().copied().collect()),
+        PluginForm::Command => ("", Vec::new()),
+    };
+    let declare = |capability| DeclaredCapability { capability, why: String::new(), uses: Vec::new() };
     Declaration {
         name: name.to_owned(),
-        world: match form {
-            PluginForm::Component => WORLD_VERSION.to_owned(),
-            PluginForm::Command => String::new(),
-        },
-        capabilities: imports
-            .iter()
-            .map(|capability| DeclaredCapability {
-                capability: *capability,
-                why: String::new(),
-                uses: Vec::new(),
-            })
-            .collect(),
+        world: world.to_owned(),
+        capabilities: capabilities.into_iter().map(declare).collect(),
         ..Declaration::default()
     }
 }

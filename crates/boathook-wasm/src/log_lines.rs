@@ -19,6 +19,8 @@ use crate::scrub::Scrubber;
 
 /// Lines remembered for the reason of a failure.
 const REMEMBERED: usize = 8;
+/// Bytes that a line counts at least: each is a run event, however short.
+const LEAST: u64 = 64;
 /// What a guest may write to a stream at once.
 const WRITE_PERMIT: usize = 64 << 10;
 
@@ -95,7 +97,7 @@ impl LogLines {
             cut += (text.len() - end) as u64;
             text.truncate(end);
         }
-        state.kept_bytes += text.len() as u64 + 1;
+        state.kept_bytes += (text.len() as u64 + 1).max(LEAST);
         state.dropped_bytes += cut;
         if cut > 0 {
             text.push_str(" … (cut)");

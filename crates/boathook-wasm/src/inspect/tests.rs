@@ -82,6 +82,7 @@ fn a_command_may_call_everything_unless_it_declares_less() {
     let info = look(&wasm).unwrap();
     assert_eq!(info.form, PluginForm::Command);
     assert_eq!(info.imports.len(), Capability::ALL.len());
+    assert!(info.declaration.capabilities.is_empty(), "it says nothing, so a plan asks for nothing");
     let declared = with_section(wasm, Some(r#"{"name":"a","capabilities":[{"capability":"http"}]}"#));
     let imports: Vec<Capability> = look(&declared).unwrap().imports.into_iter().collect();
     assert_eq!(imports, [Capability::Context, Capability::Http, Capability::Log]);

@@ -20,6 +20,8 @@ pub(crate) struct FakeCluster {
     pub(crate) calls: Mutex<Vec<String>>,
     /// Bytes of each listed object's data.
     pub(crate) listed_bytes: usize,
+    /// Panics at every read.
+    pub(crate) panics: bool,
 }
 
 impl FakeCluster {
@@ -54,6 +56,7 @@ impl Cluster for FakeCluster {
     }
 
     async fn get(&self, target: &Target) -> Result<Object, ClusterError> {
+        assert!(!self.panics, "the cluster panics");
         self.note(format!("get {target}"));
         self.objects.lock().unwrap().get(target.name.as_str()).cloned().ok_or_else(not_found)
     }

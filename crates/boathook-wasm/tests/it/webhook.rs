@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::guests::run;
+use crate::guests::{call, host, run, run_call};
 
 /// Takes one connection, answers it, and gives what it read.
 async fn receiver(answer: &'static [u8]) -> (SocketAddr, JoinHandle<String>) {
@@ -112,4 +112,23 @@ async fn an_answer_over_the_cap_is_refused() {
             .await;
     assert!(matches!(run.result, Err(PluginError::Failed { message, .. }) if message == "send failed"));
     received.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_kubernetes_api_is_not_reached_over_http_whatever_is_granted() {
+    let (address, received) = receiver(b"").await;
+    let host = host(&["send"]).with_api_servers(vec![address]);
+    let (mut call, signals) = call(&host, "send").await;
+    granted(format!("http://{address}/api"), format!("http://{address}/"), Network::Loopback)(&mut call);
+    match run_call(&host, call, signals).await.result {
+        Err(PluginError::Denied { hint, .. }) => {
+            assert_eq!(
+                hint,
+                "no permission allows this: it is the Kubernetes API: use the kubernetes interface"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    received.abort();
+    assert!(received.await.unwrap_err().is_cancelled(), "nothing connected");
 }
