@@ -88,6 +88,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    shared.wake();
     let (head, body) = request.into_parts();
     let call = Call::new(&head.method, head.uri.query().unwrap_or_default(), &head.headers)?;
     let body = match Limited::new(body, MAX_REQUEST).collect().await {

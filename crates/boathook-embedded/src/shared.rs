@@ -45,15 +45,24 @@ impl Shared {
         self.changed.subscribe()
     }
 
+    /// Takes up the steps that an earlier run left waiting; only the first call does anything. Must be called in a tokio
+    /// runtime, which is why opening a cluster cannot do it.
+    pub(crate) fn wake(self: &Arc<Self>) {
+        if self.resumed.load(Ordering::Relaxed) || self.resumed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let waiting = controller::waiting(&self.lock());
+        for step in waiting {
+            spawn(Arc::downgrade(self), step);
+        }
+    }
+
     /// Works on the cluster, lets the controllers react and tells watches. Must be called in a tokio runtime.
     pub(crate) fn change<T>(self: &Arc<Self>, work: impl FnOnce(&mut Cluster) -> T) -> T {
         let mut cluster = self.lock();
         let before = cluster.store.revision();
         let answer = work(&mut cluster);
-        let mut delayed = controller::settle(&mut cluster);
-        if !self.resumed.swap(true, Ordering::Relaxed) {
-            delayed = controller::waiting(&cluster);
-        }
+        let delayed = controller::settle(&mut cluster);
         let after = cluster.store.revision();
         drop(cluster);
         if after != before {

@@ -4,8 +4,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fs4::fs_std::FileExt as _;
@@ -80,6 +80,8 @@ pub(crate) struct StateFile {
     /// The revision that the file holds.
     saved: AtomicU64,
     pending: AtomicBool,
+    /// Held while the file is written: an older state must never replace a newer one.
+    writing: Mutex<()>,
 }
 
 impl StateFile {
@@ -92,7 +94,13 @@ impl StateFile {
             Err(source) => return Err(StateError::Unreadable { path: path.to_owned(), source }),
         };
         let saved = AtomicU64::new(cluster.as_ref().map_or(0, |cluster| cluster.store.revision()));
-        let file = Self { path: path.to_owned(), _lock: lock, saved, pending: AtomicBool::new(false) };
+        let file = Self {
+            path: path.to_owned(),
+            _lock: lock,
+            saved,
+            pending: AtomicBool::new(false),
+            writing: Mutex::new(()),
+        };
         if cluster.is_none() {
             // A folder that cannot be written is told now, not after the work.
             file.check_writable()?;
@@ -129,6 +137,7 @@ impl StateFile {
 
     /// Saves now, if anything changed.
     pub(crate) fn save(&self, shared: &Shared) -> Result<(), StateError> {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (revision, value) = {
             let cluster = shared.lock();
             let revision = cluster.store.revision();
@@ -146,7 +155,8 @@ impl StateFile {
             File::open(folder(&self.path))?.sync_all()
         })();
         written.map_err(|source| StateError::Unwritable { path: self.path.clone(), source })?;
-        self.saved.fetch_max(revision, Ordering::AcqRel);
+        self.saved.store(revision, Ordering::Release);
+        drop(writing);
         Ok(())
     }
 }

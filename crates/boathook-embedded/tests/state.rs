@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use boathook_embedded::{Embedded, StateError};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
@@ -45,6 +45,27 @@ async fn objects_are_there_again() {
     assert!(number(&next) > number(&made));
     let document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(document["format"], "boathook-embedded/1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_goes_on_in_the_next_run() {
+    let (_folder, path) = file();
+    let first = Embedded::open(&path).unwrap();
+    let pod = json!({"metadata": {"name": "p", "annotations": {"embedded.boathook.dev/delay": "5s"}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}});
+    let pods: Api<Pod> = Api::default_namespaced(first.client("default"));
+    pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+    first.close().await.unwrap();
+    drop(pods);
+    // The client's buffer task holds the service until it is polled again.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    drop(first);
+    let second = Embedded::open(&path).unwrap();
+    let pods: Api<Pod> = Api::default_namespaced(second.client("default"));
+    let phase = async || pods.get("p").await.unwrap().status.unwrap().phase.unwrap();
+    assert_eq!(phase().await, "Running");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(phase().await, "Succeeded");
 }
 
 #[tokio::test]
