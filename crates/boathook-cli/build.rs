@@ -6,7 +6,8 @@ use std::{env, fs};
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = env::var_os("BOATHOOK_BUILT_PLUGINS").map_or_else(|| root.join("target/boathook-plugins"), PathBuf::from);
+    let folder = env::var_os("BOATHOOK_BUILT_PLUGINS")
+        .map_or_else(|| root.join("target/boathook-plugins"), PathBuf::from);
     println!("cargo::rerun-if-env-changed=BOATHOOK_BUILT_PLUGINS");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut plugins: Vec<PathBuf> = fs::read_dir(&folder)
@@ -15,7 +16,9 @@ fn main() {
     plugins.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
     plugins.sort();
     if plugins.is_empty() {
-        println!("cargo::warning=no built-in plugins: run `cargo xtask plugins` first to have them in the program");
+        println!(
+            "cargo::warning=no built-in plugins: run `cargo xtask plugins` first to have them in the program"
+        );
     }
     let entries: String = plugins
         .iter()
@@ -25,7 +28,9 @@ fn main() {
             format!("    BuiltInPlugin {{ name: {name:?}, bytes: include_bytes!({:?}) }},\n", path.display())
         })
         .collect();
-    let code = format!("/// The plugins in the program itself.\nstatic BUILT_IN_PLUGINS: &[BuiltInPlugin] = &[\n{entries}];\n");
+    let code = format!(
+        "/// The plugins in the program itself.\nstatic BUILT_IN_PLUGINS: &[BuiltInPlugin] = &[\n{entries}];\n"
+    );
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("built_in_plugins.rs");
     fs::write(out, code).expect("cargo's OUT_DIR can be written");
 }

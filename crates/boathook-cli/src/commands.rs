@@ -39,10 +39,11 @@ async fn find(session: &Session, name: &str, revision: Option<u32>) -> Result<St
     };
     match store.get(namespace, name, revision).await {
         Ok(stored) => Ok(stored),
-        Err(StoreError::NotFound) => {
-            Err(CliError::new(FAILED, format!("release {name} has no revision {revision} in namespace {namespace}"))
-                .hint(format!("`boathook history {name} -n {namespace}` lists its revisions")))
-        }
+        Err(StoreError::NotFound) => Err(CliError::new(
+            FAILED,
+            format!("release {name} has no revision {revision} in namespace {namespace}"),
+        )
+        .hint(format!("`boathook history {name} -n {namespace}` lists its revisions"))),
         Err(error) => Err(error.into()),
     }
 }

@@ -16,8 +16,6 @@ pub(crate) const BAD_INPUT: u8 = 3;
 pub(crate) const CLUSTER: u8 = 4;
 /// Another operation holds the lock.
 pub(crate) const LOCKED: u8 = 5;
-/// A plugin lacks a permission.
-pub(crate) const PERMISSION: u8 = 6;
 
 /// What a command says when it cannot do its work.
 #[derive(Debug)]
@@ -74,9 +72,7 @@ impl From<PluginError> for CliError {
             PluginError::NotFound { name, help } => {
                 Self::new(BAD_INPUT, format!("no plugin {name:?}")).hint(help)
             }
-            PluginError::Invalid { message, help } => {
-                Self { exit_code: BAD_INPUT, message, hint: help }
-            }
+            PluginError::Invalid { message, help } => Self { exit_code: BAD_INPUT, message, hint: help },
             other => Self::new(FAILED, other.to_string()),
         }
     }
@@ -85,7 +81,8 @@ impl From<PluginError> for CliError {
 /// The exit code of an input with errors: bad input, unless the only fault is a permission that is not granted.
 pub(crate) fn exit_code_of(diagnostics: &[Diagnostic]) -> u8 {
     use boathook_core::Severity;
-    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();
+    let mut errors =
+        diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).peekable();
     if errors.peek().is_some() && errors.all(|error| error.code == boathook_core::plan::NOT_GRANTED) {
         ErrorCode::PermissionDenied.exit_code()
     } else {

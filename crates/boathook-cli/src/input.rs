@@ -76,8 +76,11 @@ pub(crate) fn read(args: &SourceArgs, release: &str, namespace: &str) -> Result<
         let mut sources = Vec::new();
         folder(path, path, &mut sources, &mut 0)?;
         if sources.is_empty() {
-            return Err(CliError::new(BAD_INPUT, format!("{source}: no *.yaml, *.yml or *.json file in this folder"))
-                .hint("name a manifest file, a folder of manifests, or a chart (a folder with Chart.yaml)"));
+            return Err(CliError::new(
+                BAD_INPUT,
+                format!("{source}: no *.yaml, *.yml or *.json file in this folder"),
+            )
+            .hint("name a manifest file, a folder of manifests, or a chart (a folder with Chart.yaml)"));
         }
         return Ok(plain(sources, path.to_path_buf(), &name));
     }
@@ -102,7 +105,12 @@ fn file_name(path: &Path) -> String {
 }
 
 /// All manifests below a folder, by path with `/`. Hidden files and folders are left out; links are followed to files only.
-fn folder(root: &Path, folder_path: &Path, sources: &mut Vec<Source>, total: &mut usize) -> Result<(), CliError> {
+fn folder(
+    root: &Path,
+    folder_path: &Path,
+    sources: &mut Vec<Source>,
+    total: &mut usize,
+) -> Result<(), CliError> {
     let shown = folder_path.display().to_string();
     let entries = std::fs::read_dir(folder_path).map_err(|error| cannot_read(&shown, &error))?;
     for entry in entries {
@@ -110,7 +118,10 @@ fn folder(root: &Path, folder_path: &Path, sources: &mut Vec<Source>, total: &mu
         let path = entry.path();
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return Err(CliError::new(BAD_INPUT, format!("{}: the file's name is not UTF-8", path.display())));
+            return Err(CliError::new(
+                BAD_INPUT,
+                format!("{}: the file's name is not UTF-8", path.display()),
+            ));
         };
         if name.starts_with('.') {
             continue;
@@ -120,7 +131,8 @@ fn folder(root: &Path, folder_path: &Path, sources: &mut Vec<Source>, total: &mu
             folder(root, &path, sources, total)?;
         } else if [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) {
             let relative = path.strip_prefix(root).unwrap_or(&path);
-            let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+            let parts: Vec<_> =
+                relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
             sources.push(Source { path: parts.join("/"), text: file(&path, total)? });
         }
     }
@@ -146,10 +158,7 @@ fn stdin() -> Result<Source, CliError> {
 fn text(reader: impl std::io::Read, shown: &str, total: &mut usize) -> Result<String, CliError> {
     let mut bytes = Vec::new();
     let left = limit::TOTAL_BYTES.saturating_sub(*total);
-    reader
-        .take(left as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| cannot_read(shown, &error))?;
+    reader.take(left as u64 + 1).read_to_end(&mut bytes).map_err(|error| cannot_read(shown, &error))?;
     if bytes.len() > left {
         let limit = limit::TOTAL_BYTES >> 20;
         return Err(CliError::new(BAD_INPUT, format!("{shown}: the input has more than {limit} MiB"))

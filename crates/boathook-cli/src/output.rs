@@ -84,7 +84,8 @@ impl Printer {
 
     /// The error that ends a command.
     pub(crate) fn error(&self, error: &CliError) {
-        let mut text = format!("{}error:{} {}\n", style::ERROR.render(), style::ERROR.render_reset(), error.message);
+        let mut text =
+            format!("{}error:{} {}\n", style::ERROR.render(), style::ERROR.render_reset(), error.message);
         if let Some(hint) = &error.hint {
             text += &style::indent(hint, "  help: ", "        ");
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use boathook_core::plan::{self, HookOrder, Operation, Plan, PlanInput, PlanOptions, ReleaseRef, UnusablePlugin};
+use boathook_core::plan::{
+    self, HookOrder, Operation, Plan, PlanInput, PlanOptions, ReleaseRef, UnusablePlugin,
+};
 use boathook_core::plugin::PluginInfo;
 use boathook_core::wasm_hook::parse_duration;
 use boathook_core::{Severity, Source, check, dialect, manifest};
@@ -80,7 +82,8 @@ pub(crate) struct Planned {
 impl Planned {
     /// The exit code of a command that may not go on, if the input has errors.
     pub(crate) fn refusal(&self) -> Option<u8> {
-        let has_errors = self.plan.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let has_errors =
+            self.plan.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         has_errors.then(|| exit_code_of(&self.plan.diagnostics))
     }
 }
@@ -100,7 +103,8 @@ pub(crate) async fn plan(
             hint: diagnostic.help,
         })?;
     }
-    let Input { sources, base, chart, chart_metadata } = input::read(source, &release.name, &release.namespace)?;
+    let Input { sources, base, chart, chart_metadata } =
+        input::read(source, &release.name, &release.namespace)?;
     let parsed = manifest::parse(&sources);
     let read = dialect::read(parsed.documents);
     let mut diagnostics = parsed.diagnostics;
@@ -110,11 +114,23 @@ pub(crate) async fn plan(
         let found = look_up(host, &name, Some(base.clone())).await;
         plugins.insert(name, found);
     }
-    let input = PlanInput { operation, release, chart, hooks: read.hooks, resources: read.resources, plugins, diagnostics };
+    let input = PlanInput {
+        operation,
+        release,
+        chart,
+        hooks: read.hooks,
+        resources: read.resources,
+        plugins,
+        diagnostics,
+    };
     Ok(Planned { plan: plan::build(input, &flags.options()), sources, chart_metadata })
 }
 
-async fn look_up(host: &dyn PluginHost, name: &str, base: Option<PathBuf>) -> Result<PluginInfo, UnusablePlugin> {
+async fn look_up(
+    host: &dyn PluginHost,
+    name: &str,
+    base: Option<PathBuf>,
+) -> Result<PluginInfo, UnusablePlugin> {
     let reference = PluginReference { text: name.to_owned(), base };
     host.inspect(&reference).await.map_err(|error| match error {
         PluginError::NotFound { name, help } => {

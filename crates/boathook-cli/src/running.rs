@@ -44,7 +44,11 @@ pub(crate) struct Choices {
 }
 
 /// Says no before anything runs, if the input has errors: the exit code then. Warnings are shown in any case.
-pub(crate) fn refuse(planned: &Planned, output: &OutputFlags, printer: &Printer) -> Result<Option<u8>, CliError> {
+pub(crate) fn refuse(
+    planned: &Planned,
+    output: &OutputFlags,
+    printer: &Printer,
+) -> Result<Option<u8>, CliError> {
     diagnostic::print(printer, &planned.plan.diagnostics, &planned.sources);
     let Some(code) = planned.refusal() else { return Ok(None) };
     let plan = &planned.plan;
@@ -103,8 +107,8 @@ pub(crate) async fn run(
     };
     execute(plan, &context, &mut emit).await;
     let closed = session.close().await;
-    let mut report = Report::from_events(&events)
-        .ok_or_else(|| CliError::internal("the engine reported nothing"))?;
+    let mut report =
+        Report::from_events(&events).ok_or_else(|| CliError::internal("the engine reported nothing"))?;
     if report.outcome == Outcome::Interrupted {
         report.exit_code = signalled.load(Ordering::Relaxed);
     }
@@ -134,8 +138,9 @@ fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
     } else {
         serde_json::to_string_pretty(report).map_err(|error| CliError::internal(error.to_string()))? + "\n"
     };
-    std::fs::write(file, text)
-        .map_err(|error| CliError::internal(format!("cannot write the report to {}: {error}", file.display())))
+    std::fs::write(file, text).map_err(|error| {
+        CliError::internal(format!("cannot write the report to {}: {error}", file.display()))
+    })
 }
 
 /// Cancels on the first SIGINT or SIGTERM, ends the process at the second. Gives the exit code of the first.

@@ -56,7 +56,9 @@ pub(crate) async fn open(file: &Path) -> Result<Embedded, CliError> {
     let file = file.to_path_buf();
     // Waiting for another command's lock blocks the thread.
     let opened = tokio::task::spawn_blocking(move || Embedded::open(&file)).await;
-    opened.map_err(|error| CliError::internal(format!("cannot open the state file: {error}")))?.map_err(state_error)
+    opened
+        .map_err(|error| CliError::internal(format!("cannot open the state file: {error}")))?
+        .map_err(state_error)
 }
 
 fn embedded(global: &GlobalArgs, embedded: Embedded) -> Result<Session, CliError> {

@@ -55,7 +55,8 @@ pub(crate) async fn run(args: EmbeddedArgs, _global: &GlobalArgs, printer: &Prin
         Some(file) => wiring::open(file).await?,
         None => Embedded::new(),
     };
-    let cannot = |what: String| move |error: std::io::Error| CliError::new(FAILED, format!("cannot {what}: {error}"));
+    let cannot =
+        |what: String| move |error: std::io::Error| CliError::new(FAILED, format!("cannot {what}: {error}"));
     let listener = TcpListener::bind(address).await.map_err(cannot(format!("listen on {address}")))?;
     let address = listener.local_addr().map_err(cannot("listen".to_owned()))?;
     if let Some(file) = &kubeconfig_out {

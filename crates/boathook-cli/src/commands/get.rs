@@ -67,6 +67,7 @@ fn hooks(stored: &Stored) -> String {
 /// As JSON, which is YAML too.
 fn values(stored: &Stored) -> Result<String, CliError> {
     let values = stored.record.config.clone().unwrap_or(serde_json::Value::Null);
-    let text = serde_json::to_string_pretty(&values).map_err(|error| CliError::internal(error.to_string()))?;
+    let text =
+        serde_json::to_string_pretty(&values).map_err(|error| CliError::internal(error.to_string()))?;
     Ok(text + "\n")
 }

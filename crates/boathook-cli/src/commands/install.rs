@@ -55,7 +55,17 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    let InstallArgs { name, source, flags, create_namespace, take_ownership, description, labels, plugins, output } = args;
+    let InstallArgs {
+        name,
+        source,
+        flags,
+        create_namespace,
+        take_ownership,
+        description,
+        labels,
+        plugins,
+        output,
+    } = args;
     let session = wiring::session(global).await?;
     let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
     let host = wiring::host(&plugins);

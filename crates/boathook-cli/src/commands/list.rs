@@ -12,9 +12,12 @@ use crate::wiring;
 
 /// List releases, also those that Helm made
 #[derive(Args)]
-#[command(alias = "ls", after_help = "Examples:
+#[command(
+    alias = "ls",
+    after_help = "Examples:
   boathook list -n prod
-  boathook list --all-namespaces -o json")]
+  boathook list --all-namespaces -o json"
+)]
 pub(crate) struct ListArgs {
     /// Of every namespace
     #[arg(short = 'A', long)]
@@ -46,7 +49,9 @@ fn newest(stored: Vec<Stored>, all: bool) -> Vec<Stored> {
     let mut releases: Vec<Stored> = Vec::new();
     for next in stored {
         match releases.last_mut() {
-            Some(last) if last.record.name == next.record.name && last.record.namespace == next.record.namespace => {
+            Some(last)
+                if last.record.name == next.record.name && last.record.namespace == next.record.namespace =>
+            {
                 *last = next;
             }
             _ => releases.push(next),

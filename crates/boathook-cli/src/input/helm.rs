@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn documents_go_back_to_their_files() {
-        let sources = by_path("---\n# Source: c/templates/a.yaml\na: 1\n---\n# Source: c/templates/b.yaml\nb: 1\n---\n# Source: c/templates/a.yaml\na: 2\n");
+        let sources = by_path(
+            "---\n# Source: c/templates/a.yaml\na: 1\n---\n# Source: c/templates/b.yaml\nb: 1\n---\n# Source: c/templates/a.yaml\na: 2\n",
+        );
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].text, "a: 1\n---\na: 2\n");
         assert_eq!(sources[1].path, "c/templates/b.yaml");

@@ -10,8 +10,10 @@ use super::{Printer, safe};
 
 /// Prints all of them to stderr, in the order of the input.
 pub(crate) fn print(printer: &Printer, diagnostics: &[Diagnostic], sources: &[Source]) {
-    let theme = if printer.color_on_stderr() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(100).with_context_lines(1);
+    let theme =
+        if printer.color_on_stderr() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_width(100).with_context_lines(1);
     for diagnostic in diagnostics {
         if printer.quiet && diagnostic.severity != Severity::Error {
             continue;
@@ -67,7 +69,8 @@ fn excerpt(diagnostic: &Diagnostic, sources: &[Source]) -> Option<(NamedSource<S
     let safe_lines: Vec<String> = lines.iter().map(|line| safe::line(line)).collect();
     let before: usize = safe_lines[..line - 1].iter().map(|line| line.len() + 1).sum();
     let shown = &safe_lines[line - 1];
-    let skip: usize = shown.char_indices().nth(column.saturating_sub(1)).map_or(shown.len(), |(index, _)| index);
+    let skip: usize =
+        shown.char_indices().nth(column.saturating_sub(1)).map_or(shown.len(), |(index, _)| index);
     let rest = &shown[skip..];
     let word = rest.find([' ', ',', ':', '}', ']']).filter(|end| *end > 0).unwrap_or(rest.len());
     let span = SourceSpan::new((before + skip).into(), word);
@@ -135,7 +138,8 @@ mod tests {
     fn at(line: usize, column: usize, text: &str) -> Option<String> {
         let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
         let diagnostic = Diagnostic::error("x", "wrong").at("a.yaml", line, column);
-        excerpt(&diagnostic, &[source]).map(|(source, span)| source.inner()[span.offset()..][..span.len()].to_owned())
+        excerpt(&diagnostic, &[source])
+            .map(|(source, span)| source.inner()[span.offset()..][..span.len()].to_owned())
     }
 
     #[test]
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn shows_no_line_of_a_document_that_may_hold_secrets() {
-        let text = "kind: ConfigMap\na: 1\nb: 2\nc: 3\n---\nkind: Secret\nx: hunter2\n---\na: 1\nb: 2\nc: 3\n";
+        let text =
+            "kind: ConfigMap\na: 1\nb: 2\nc: 3\n---\nkind: Secret\nx: hunter2\n---\na: 1\nb: 2\nc: 3\n";
         assert_eq!(at(7, 1, text), None);
         assert!(at(1, 1, text).is_none(), "its neighbour would be shown with it");
         assert!(at(11, 1, text).is_some());

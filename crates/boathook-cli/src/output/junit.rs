@@ -25,7 +25,13 @@ pub(crate) fn render(report: &Report) -> String {
             seconds(hook.duration_ms)
         );
         if let Some(error) = &hook.error {
-            let details = error.hint.iter().chain(&error.details).map(|line| escape(line)).collect::<Vec<_>>().join("\n");
+            let details = error
+                .hint
+                .iter()
+                .chain(&error.details)
+                .map(|line| escape(line))
+                .collect::<Vec<_>>()
+                .join("\n");
             out += &format!("    <failure message=\"{}\">{details}</failure>\n", escape(&error.message));
         }
         if hook.phase == Phase::Skipped {

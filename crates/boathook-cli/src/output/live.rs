@@ -42,7 +42,8 @@ impl<'a> Live<'a> {
         }
         match &event.what {
             Happening::OperationStarted { hooks, .. } => {
-                self.width = hooks.iter().map(|hook| hook.kind.len() + hook.name.len() + 1).max().unwrap_or(0);
+                self.width =
+                    hooks.iter().map(|hook| hook.kind.len() + hook.name.len() + 1).max().unwrap_or(0);
                 self.hooks = hooks.iter().map(|hook| (hook.id.clone(), hook.clone())).collect();
             }
             Happening::StepStarted { step, .. } => self.start(step),
@@ -56,7 +57,9 @@ impl<'a> Live<'a> {
                     LogLevel::Error => format!("{source}: {}", paint(ERROR, &line)),
                     LogLevel::Warn => format!("{source}: {}", paint(WARNING, &line)),
                     LogLevel::Info => format!("{source}: {line}"),
-                    LogLevel::Debug | LogLevel::Trace if self.printer.verbose => format!("{source}: {}", paint(DIM, &line)),
+                    LogLevel::Debug | LogLevel::Trace if self.printer.verbose => {
+                        format!("{source}: {}", paint(DIM, &line))
+                    }
                     LogLevel::Debug | LogLevel::Trace => return,
                 };
                 self.say(event, step, &text);
@@ -107,7 +110,11 @@ impl<'a> Live<'a> {
             _ => {
                 let time = event.time.strftime("%H:%M:%S");
                 let name = self.hooks.get(step).map_or_else(|| step.to_string(), |hook| hook.name.clone());
-                self.printer.note(&format!("  {} {}  {text}\n", paint(DIM, &time.to_string()), safe::line(&name)));
+                self.printer.note(&format!(
+                    "  {} {}  {text}\n",
+                    paint(DIM, &time.to_string()),
+                    safe::line(&name)
+                ));
             }
         }
     }

@@ -17,7 +17,8 @@ pub(crate) fn render(plan: &Plan, verbose: bool) -> String {
             first.to_uppercase() + rest
         }
     };
-    let mut head = format!("{verb} {} into {} · revision {}", release.name, release.namespace, release.revision);
+    let mut head =
+        format!("{verb} {} into {} · revision {}", release.name, release.namespace, release.revision);
     if !plan.chart.version.is_empty() {
         head += &format!(" · chart {} {}", plan.chart.name, plan.chart.version);
     }
@@ -54,7 +55,13 @@ fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
             }
             StepAction::Resource(_) if is_first => {
                 let objects = plan.steps.iter().filter(|other| other.phase == step.phase).count();
-                rows.push(vec![phase, String::new(), count(objects, "object"), "apply".to_owned(), paint(DIM, "(-v lists them)")]);
+                rows.push(vec![
+                    phase,
+                    String::new(),
+                    count(objects, "object"),
+                    "apply".to_owned(),
+                    paint(DIM, "(-v lists them)"),
+                ]);
             }
             StepAction::Resource(_) => {}
         }
@@ -65,7 +72,8 @@ fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
 /// The hook's row; what it may touch goes on below it.
 fn hook_rows(phase: String, hook: &HookStep) -> Vec<Vec<String>> {
     let mut touches = touches(hook).into_iter();
-    let first = vec![phase, hook.weight.to_string(), hook.slug(), runs(hook), touches.next().unwrap_or_default()];
+    let first =
+        vec![phase, hook.weight.to_string(), hook.slug(), runs(hook), touches.next().unwrap_or_default()];
     let below = touches.map(|line| vec![String::new(), String::new(), String::new(), String::new(), line]);
     std::iter::once(first).chain(below).collect()
 }
@@ -85,8 +93,11 @@ fn runs(hook: &HookStep) -> String {
 }
 
 fn images(object: &boathook_core::Object) -> Vec<&str> {
-    let containers = object.get(&["spec", "template", "spec", "containers"]).or_else(|| object.get(&["spec", "containers"]));
-    let containers = containers.and_then(|containers| containers.as_array()).map(Vec::as_slice).unwrap_or_default();
+    let containers = object
+        .get(&["spec", "template", "spec", "containers"])
+        .or_else(|| object.get(&["spec", "containers"]));
+    let containers =
+        containers.and_then(|containers| containers.as_array()).map(Vec::as_slice).unwrap_or_default();
     containers.iter().filter_map(|container| container.get("image")?.as_str()).collect()
 }
 

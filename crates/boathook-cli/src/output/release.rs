@@ -132,7 +132,8 @@ pub(crate) fn status(stored: &Stored) -> String {
         let rows: Vec<Vec<String>> = hooks
             .iter()
             .map(|hook| {
-                let phase = if hook.last_run.phase.is_empty() { "never ran" } else { hook.last_run.phase.as_str() };
+                let phase =
+                    if hook.last_run.phase.is_empty() { "never ran" } else { hook.last_run.phase.as_str() };
                 vec![
                     safe::line(&format!("{}/{}", hook.kind, hook.name)),
                     safe::line(&hook.events.join(",")),
@@ -151,7 +152,9 @@ pub(crate) fn status(stored: &Stored) -> String {
         ];
         out += &format!("\n{}", table::render("", &columns, &rows));
     }
-    if let Some(notes) = record.info.rest.get("notes").and_then(Value::as_str).filter(|notes| !notes.is_empty()) {
+    if let Some(notes) =
+        record.info.rest.get("notes").and_then(Value::as_str).filter(|notes| !notes.is_empty())
+    {
         out += &format!("\n{}\n{}\n", paint(HEADING, "NOTES:"), safe::lines(notes));
     }
     out

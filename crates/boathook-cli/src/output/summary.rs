@@ -23,9 +23,18 @@ pub(crate) fn print(printer: &Printer, report: &Report, plan: &Plan) {
 fn failure(report: &Report, plan: &Plan) -> Option<String> {
     let error = report.error.as_ref()?;
     let hook = error.hook.as_ref().and_then(|id| report.hooks.iter().find(|hook| hook.id == *id));
-    let word = if report.outcome == Outcome::Interrupted { "interrupted" } else { "failed" };
-    let place = hook.map(|hook| format!("{}/{} ({}): ", hook.kind, hook.name, hook.event)).unwrap_or_default();
-    let mut out = format!("\n{} {}\n", paint(ERROR, &format!("{word}:")), safe::lines(&format!("{place}{}", error.message)));
+    let word = match report.outcome {
+        Outcome::Interrupted => "interrupted",
+        Outcome::Refused => "refused",
+        Outcome::Succeeded | Outcome::Failed => "failed",
+    };
+    let place =
+        hook.map(|hook| format!("{}/{} ({}): ", hook.kind, hook.name, hook.event)).unwrap_or_default();
+    let mut out = format!(
+        "\n{} {}\n",
+        paint(ERROR, &format!("{word}:")),
+        safe::lines(&format!("{place}{}", error.message))
+    );
     let mut facts = String::new();
     if let Some(hook) = hook {
         facts += &hook_facts(hook, plan);
@@ -56,7 +65,11 @@ fn hook_facts(hook: &HookReport, plan: &Plan) -> String {
     if let HookRun::Plugin(run) = &step.run {
         let digest: String = run.plugin.digest.chars().take("sha256:".len() + 8).collect();
         let version = &run.plugin.declaration.version;
-        let name = if version.is_empty() { run.plugin.name.clone() } else { format!("{} {version}", run.plugin.name) };
+        let name = if version.is_empty() {
+            run.plugin.name.clone()
+        } else {
+            format!("{} {version}", run.plugin.name)
+        };
         out += &format!("  plugin   {} ({}, {digest}…)\n", safe::line(&name), run.plugin.origin);
     }
     if hook.attempts > 1 {
@@ -70,17 +83,27 @@ fn end(report: &Report) -> String {
     let release = &report.release;
     let took = duration(report.duration_ms);
     let (style, what) = match (&release.status, report.outcome) {
+        (_, Outcome::Refused) => (ERROR, "Refused: nothing was changed".to_owned()),
         (Some(status), outcome) => {
             let style = if outcome == Outcome::Succeeded { OK } else { ERROR };
-            (style, format!("Release {} is {status} in {}, revision {}", release.name, release.namespace, release.revision))
+            (
+                style,
+                format!(
+                    "Release {} is {status} in {}, revision {}",
+                    release.name, release.namespace, release.revision
+                ),
+            )
         }
-        (None, Outcome::Succeeded) => (OK, format!("Done for release {} in {}", release.name, release.namespace)),
+        (None, Outcome::Succeeded) => {
+            (OK, format!("Done for release {} in {}", release.name, release.namespace))
+        }
         (None, Outcome::Interrupted) => (WARNING, "Interrupted".to_owned()),
-        (None, Outcome::Failed | Outcome::Refused) => {
+        (None, Outcome::Failed) => {
             (ERROR, format!("Failed for release {} in {}", release.name, release.namespace))
         }
     };
-    let exit = if report.exit_code == 0 { String::new() } else { format!(" (exit code {})", report.exit_code) };
+    let exit =
+        if report.exit_code == 0 { String::new() } else { format!(" (exit code {})", report.exit_code) };
     let mut out = format!("{} · {took}{exit}\n", paint(style, &what));
     out += &hooks(report);
     out += &objects(report);
@@ -133,7 +156,11 @@ fn objects(report: &Report) -> String {
         let of: Vec<String> =
             report.resources.iter().filter(|one| one.result == result).map(|one| one.object.slug()).collect();
         if !of.is_empty() {
-            let names = if of.len() <= 5 { format!(" {}", paint(DIM, &format!("({})", of.join(", ")))) } else { String::new() };
+            let names = if of.len() <= 5 {
+                format!(" {}", paint(DIM, &format!("({})", of.join(", "))))
+            } else {
+                String::new()
+            };
             parts.push(format!("{} {word}{names}", of.len()));
         }
     }

@@ -17,7 +17,12 @@ pub(crate) fn render(indent: &str, columns: &[(&str, Align)], rows: &[Vec<String
         .iter()
         .enumerate()
         .map(|(index, (heading, _))| {
-            rows.iter().filter_map(|row| row.get(index)).map(|cell| width(cell)).max().unwrap_or(0).max(width(heading))
+            rows.iter()
+                .filter_map(|row| row.get(index))
+                .map(|cell| width(cell))
+                .max()
+                .unwrap_or(0)
+                .max(width(heading))
         })
         .collect();
     let headings: Vec<String> = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();

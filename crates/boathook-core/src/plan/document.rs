@@ -1,7 +1,10 @@
 //! The plan as a JSON document: `boathook plan -o json`. A view of [`Plan`]; texts of objects and settings stay out, so that
 //! a plan can be shown to anyone.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use super::{HookRun, HookStep, HookWait, Plan, ReleaseRef, Step, StepAction, StepId};
 use crate::hook::HookEvent;
@@ -51,11 +54,12 @@ pub enum ActionDocument {
     /// A hook runs.
     Hook {
         /// Which.
-        hook: HookDocument,
+        hook: Box<HookDocument>,
         /// What runs.
         run: RunDocument,
         /// Wall clock of one attempt, or of one wait.
-        timeout_seconds: f64,
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+        timeout_seconds: Number,
     },
     /// An object is applied.
     Resource {
@@ -136,15 +140,23 @@ impl From<&Step> for StepDocument {
     fn from(step: &Step) -> Self {
         let action = match &step.action {
             StepAction::Hook(hook) => ActionDocument::Hook {
-                hook: HookDocument::from(hook.as_ref()),
+                hook: Box::new(HookDocument::from(hook.as_ref())),
                 run: RunDocument::from(&hook.run),
-                timeout_seconds: hook.timeout.as_secs_f64(),
+                timeout_seconds: seconds(hook.timeout),
             },
             StepAction::Resource(resource) => {
                 ActionDocument::Resource { resource: resource.reference.clone() }
             }
         };
         Self { id: step.id.clone(), phase: step.phase.to_string(), action }
+    }
+}
+
+/// Whole seconds as an integer, others as a fraction.
+fn seconds(duration: Duration) -> Number {
+    match duration.subsec_nanos() {
+        0 => duration.as_secs().into(),
+        _ => Number::from_f64(duration.as_secs_f64()).unwrap_or_else(|| duration.as_secs().into()),
     }
 }
 

@@ -41,14 +41,18 @@ fn text(plugin: &PluginInfo) -> Result<String, CliError> {
         PluginForm::Component => "component of the world boathook:hook",
         PluginForm::Command => "WASI preview 1 command (JSON lines)",
     };
-    let mut out = format!("{} {}\n", paint(HEADING, &safe::line(&plugin.name)), safe::line(&declaration.version));
+    let mut out =
+        format!("{} {}\n", paint(HEADING, &safe::line(&plugin.name)), safe::line(&declaration.version));
     if !declaration.description.is_empty() {
         out += &format!("{}\n", safe::line(&declaration.description));
     }
     out += &format!("\n  form    {form}\n  from    {}\n", safe::line(&plugin.origin.to_string()));
     out += &format!("  digest  {}\n  size    {} bytes\n", plugin.digest, plugin.size);
     let imports: Vec<&str> = plugin.imports.iter().map(|capability| capability.as_str()).collect();
-    out += &format!("  imports {}\n", if imports.is_empty() { "nothing of ours".to_owned() } else { imports.join(", ") });
+    out += &format!(
+        "  imports {}\n",
+        if imports.is_empty() { "nothing of ours".to_owned() } else { imports.join(", ") }
+    );
     let needs: Vec<_> = declaration
         .capabilities
         .iter()
@@ -57,14 +61,24 @@ fn text(plugin: &PluginInfo) -> Result<String, CliError> {
     if !needs.is_empty() {
         out += &format!("\n{}\n", paint(HEADING, "Needs permission for"));
         for declared in needs {
-            let uses = if declared.uses.is_empty() { String::new() } else { format!(" ({})", declared.uses.join(", ")) };
-            out += &format!("  {}{}: {}\n", declared.capability, safe::line(&uses), safe::line(&declared.why));
+            let uses = if declared.uses.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", declared.uses.join(", "))
+            };
+            out +=
+                &format!("  {}{}: {}\n", declared.capability, safe::line(&uses), safe::line(&declared.why));
         }
     }
     match &declaration.config_schema {
         Some(schema) => {
-            let schema = serde_json::to_string_pretty(schema).map_err(|error| CliError::internal(error.to_string()))?;
-            out += &format!("\n{}\n{}", paint(HEADING, "Settings (JSON Schema)"), indent(&safe::lines(&schema), "  ", "  "));
+            let schema = serde_json::to_string_pretty(schema)
+                .map_err(|error| CliError::internal(error.to_string()))?;
+            out += &format!(
+                "\n{}\n{}",
+                paint(HEADING, "Settings (JSON Schema)"),
+                indent(&safe::lines(&schema), "  ", "  ")
+            );
         }
         None => out += "\nIt declares no settings; anything is passed on.\n",
     }

@@ -50,7 +50,13 @@ pub(crate) async fn run(args: ListArgs, printer: &Printer) -> Result<u8, CliErro
             ],
             Err(error) => {
                 let none = String::new;
-                vec![safe::line(name), none(), none(), none(), format!("cannot be used: {}", safe::line(&error.to_string()))]
+                vec![
+                    safe::line(name),
+                    none(),
+                    none(),
+                    none(),
+                    format!("cannot be used: {}", safe::line(&error.to_string())),
+                ]
             }
         })
         .collect();

@@ -69,7 +69,8 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     let host = wiring::host(&args.plugins);
     let plugin = host.inspect(&PluginReference { text: args.plugin.clone(), base: None }).await?;
     let session = wiring::session(global).await?;
-    let release = ReleaseRef { name: args.release.clone(), namespace: session.namespace.clone(), revision: 1 };
+    let release =
+        ReleaseRef { name: args.release.clone(), namespace: session.namespace.clone(), revision: 1 };
     let path = sources.first().map_or_else(|| "arguments".to_owned(), |source| source.path.clone());
     let hook = Hook {
         api_version: API_VERSION.to_owned(),
