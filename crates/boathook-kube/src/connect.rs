@@ -180,7 +180,8 @@ fn load(paths: &[PathBuf], explicit: bool) -> Result<Kubeconfig, ConnectError> {
         path: path.to_owned(),
         reason: match error {
             KubeconfigError::ReadConfig(error, _) => error.to_string(),
-            KubeconfigError::Parse(error) => error.to_string(),
+            // What is shown of the file may hold a token or a key.
+            KubeconfigError::Parse(error) => error.without_snippet().to_string(),
             other => other.to_string(),
         },
     };

@@ -50,6 +50,24 @@ fn a_file_that_is_no_kubeconfig_is_named() {
 }
 
 #[test]
+fn what_stands_in_a_broken_kubeconfig_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    for broken in ["contexts: [", "clusters: 7", "contexts: [{name: [x]}]"] {
+        let text = format!("users:\n- name: u\n  user:\n    token: hunter2\n{broken}\n");
+        fs::write(&file, text).unwrap();
+        let error = load(std::slice::from_ref(&file), true).unwrap_err().to_string();
+        assert!(error.contains("line 5"), "{error}");
+        assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
+    }
+    for wrong in ["user: hunter2", "user: {exec: hunter2}", "user: {tokenFile: [hunter2]}", "hunter2"] {
+        fs::write(&file, format!("users:\n- name: u\n  {wrong}\n")).unwrap();
+        let error = load(std::slice::from_ref(&file), true).unwrap_err().to_string();
+        assert!(error.contains("line ") && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn the_context_is_the_one_asked_for_or_the_current_one() {
     let of = |current: &str| Kubeconfig::from_yaml(&kubeconfig(current, &[("a", "x"), ("b", "x")])).unwrap();
     assert_eq!(choose(&of("a"), None).unwrap(), "a");
