@@ -24,20 +24,38 @@ pub(crate) struct Case {
     event: Option<HookEvent>,
     /// As on the command line.
     #[serde(default)]
-    options: CaseOptions,
+    pub(crate) options: CaseOptions,
+    /// Objects that the cluster holds before, as manifests.
+    #[serde(default)]
+    pub(crate) cluster: String,
+    /// Requests that the cluster refuses.
+    #[serde(default)]
+    pub(crate) refuse: Vec<Refusal>,
     /// The folder of the case.
     #[serde(skip)]
     folder: PathBuf,
 }
 
+/// A request that the cluster refuses, as it would for want of rights.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refusal {
+    /// `create ConfigMap/a`, as requests.txt shows it.
+    pub(crate) request: String,
+    /// What it answers.
+    pub(crate) message: String,
+}
+
 /// Options of the operation.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-struct CaseOptions {
+pub(crate) struct CaseOptions {
     no_hooks: bool,
     skip_hook: Vec<String>,
     only_hook: Vec<String>,
     hook_order_by_kind: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) take_ownership: bool,
 }
 
 /// What reading and planning gave.

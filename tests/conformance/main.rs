@@ -20,14 +20,16 @@
 //! An expected file that is not there is not checked. `UPDATE_CASES=1` rewrites those that are.
 
 mod case;
+mod recording;
 mod show;
+mod world;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use case::Case;
 
-/// Expected files of the reading half.
+/// Expected files of what was read and planned.
 const READING: [(&str, fn(&case::Outcome) -> String); 7] = [
     ("documents.txt", show::documents),
     ("hooks.txt", show::hooks),
@@ -38,13 +40,23 @@ const READING: [(&str, fn(&case::Outcome) -> String); 7] = [
     ("diagnostics.txt", show::diagnostics),
 ];
 
+/// Expected files of what was executed. A case with one of them runs.
+const RUNNING: [(&str, fn(&world::Story) -> String); 3] =
+    [("requests.txt", show::requests), ("stored.txt", show::stored), ("report.json", show::report)];
+
 fn run(path: &Path) -> datatest_stable::Result<()> {
     let folder = path.parent().ok_or("a case lies in a folder")?;
     let case = Case::read(folder)?;
     let outcome = case.plan()?;
     let mut differences = String::new();
     for (name, render) in READING {
-        compare(&folder.join(name), || Ok(render(&outcome)), &mut differences)?;
+        compare(&folder.join(name), || render(&outcome), &mut differences)?;
+    }
+    if RUNNING.iter().any(|(name, _)| folder.join(name).is_file()) {
+        let story = world::execute(&case, &outcome.plan)?;
+        for (name, render) in RUNNING {
+            compare(&folder.join(name), || render(&story), &mut differences)?;
+        }
     }
     // A panic, because the harness prints errors on one line.
     assert!(
@@ -58,13 +70,13 @@ fn run(path: &Path) -> datatest_stable::Result<()> {
 /// Compares one expected file, if it is there, and notes how it differs.
 fn compare(
     expected: &Path,
-    actual: impl FnOnce() -> datatest_stable::Result<String>,
+    actual: impl FnOnce() -> String,
     differences: &mut String,
 ) -> datatest_stable::Result<()> {
     if !expected.is_file() {
         return Ok(());
     }
-    let (wanted, actual) = (std::fs::read_to_string(expected)?, actual()?);
+    let (wanted, actual) = (std::fs::read_to_string(expected)?, actual());
     if wanted == actual {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use boathook_core::{Hook, Severity, order};
 use serde_json::Value;
 
 use crate::case::Outcome;
+use crate::world::Story;
 
 /// A list as `a,b`, or `-` if there is none.
 pub(crate) fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
@@ -103,4 +104,28 @@ pub(crate) fn diagnostics(outcome: &Outcome) -> String {
         };
         format!("{severity} {}{place} {}", diagnostic.code, diagnostic.message)
     }))
+}
+
+pub(crate) fn requests(story: &Story) -> String {
+    lines(story.requests.iter().cloned())
+}
+
+pub(crate) fn stored(story: &Story) -> String {
+    let Some(stored) = &story.stored else { return "no release\n".to_owned() };
+    let info = &stored.record.info;
+    let head = format!("revision {} {}: {}", stored.record.version, info.status, info.description);
+    lines(std::iter::once(head).chain(stored.hooks().into_iter().map(|hook| {
+        let policies = list(&hook.delete_policies, |policy| format!("{policy:?}"));
+        let phase = if hook.last_run.phase.is_empty() { "-" } else { &hook.last_run.phase };
+        format!("{}/{} delete={policies} phase={phase}", hook.kind, hook.name)
+    })))
+}
+
+pub(crate) fn report(story: &Story) -> String {
+    let mut report = story.report.clone();
+    report.duration_ms = 0;
+    for hook in &mut report.hooks {
+        hook.duration_ms = 0;
+    }
+    serde_json::to_string_pretty(&report).expect("a report is JSON") + "\n"
 }
