@@ -18,12 +18,14 @@ pub fn of<Config: JsonSchema>(
     name: &str,
     version: &str,
     description: &str,
-    capabilities: &[(&str, &str)],
+    capabilities: &[(&str, &[&str], &str)],
 ) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let schema = settings.into_generator().into_root_schema_for::<Config>();
-    let capabilities: Vec<Value> =
-        capabilities.iter().map(|(capability, why)| json!({"capability": capability, "why": why})).collect();
+    let capabilities: Vec<Value> = capabilities
+        .iter()
+        .map(|(capability, uses, why)| json!({"capability": capability, "uses": uses, "why": why}))
+        .collect();
     json!({
         "name": name,
         "version": version,

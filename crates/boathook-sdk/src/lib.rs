@@ -21,7 +21,7 @@
 //! boathook_sdk::plugin! {
 //!     name: "look",
 //!     description: "Looks at a ConfigMap",
-//!     capabilities: { "kubernetes": "reads the ConfigMap: get" },
+//!     capabilities: { "kubernetes" ["get"]: "reads the ConfigMap" },
 //!     run: run,
 //! }
 //! # fn main() {}
@@ -53,15 +53,15 @@ pub use serde_json::{self, Value, json};
 
 /// Makes a plugin of a function `fn(Config, &Context) -> Result<Report, Failure>`.
 ///
-/// `capabilities` names the WIT interfaces that the plugin uses, each with what for: the user who grants permissions
-/// reads it. The declaration is computed on the host by `declaration()`, which this macro defines; the build puts it into
+/// `capabilities` names the WIT interfaces that the plugin uses, each with the RBAC verbs or HTTP methods that it may need
+/// (they stand in the lines that a hook without a grant is shown) and what for: the user who grants permissions reads it. The declaration is computed on the host by `declaration()`, which this macro defines; the build puts it into
 /// the component (see the crate's README).
 #[macro_export]
 macro_rules! plugin {
     (
         name: $name:expr,
         description: $description:expr,
-        capabilities: { $($capability:literal : $why:expr),* $(,)? },
+        capabilities: { $($capability:literal [$($uses:literal),* $(,)?] : $why:expr),* $(,)? },
         run: $run:path $(,)?
     ) => {
         /// What this plugin says of itself: JSON for the custom section `boathook:plugin`.
@@ -72,7 +72,7 @@ macro_rules! plugin {
                 $name,
                 env!("CARGO_PKG_VERSION"),
                 $description,
-                &[$(($capability, $why)),*],
+                &[$(($capability, &[$($uses),*], $why)),*],
             )
         }
 

@@ -121,8 +121,8 @@ boathook_sdk::plugin! {
     name: "ensure",
     description: "Creates objects unless they exist; or applies them, or makes them anew",
     capabilities: {
-        "kubernetes": "makes the objects of its config: create; with mode apply also get and patch, with recreate \
-                       delete, get and watch",
+        "kubernetes" ["get", "create"]: "makes the objects of its config; mode apply needs patch too, mode recreate \
+                                         delete and watch",
     },
     run: run,
 }

@@ -127,7 +127,7 @@ fn first_line(text: &str) -> String {
 boathook_sdk::plugin! {
     name: "notify",
     description: "Posts a message to a webhook: Slack, Teams or any JSON",
-    capabilities: { "http": "sends the message to the webhook: POST" },
+    capabilities: { "http" ["POST"]: "sends the message to the webhook" },
     run: run,
 }
 

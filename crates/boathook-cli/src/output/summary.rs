@@ -3,7 +3,7 @@
 use boathook_core::Report;
 use boathook_core::plan::{HookRun, Plan, StepAction};
 use boathook_core::report::HookReport;
-use boathook_core::run_event::{Outcome, Phase, ResourceResult};
+use boathook_core::run_event::{ErrorCode, Outcome, Phase, ResourceResult};
 
 use super::style::{DIM, ERROR, OK, WARNING, count, duration, indent, paint};
 use super::{Printer, safe};
@@ -39,8 +39,9 @@ fn failure(report: &Report, plan: &Plan) -> Option<String> {
     if let Some(hook) = hook {
         facts += &hook_facts(hook, plan);
     }
-    for detail in &error.details {
-        facts += &indent(&safe::lines(detail), "  ", "    ");
+    for (index, detail) in error.details.iter().enumerate() {
+        let title = if index == 0 { "  details  " } else { "           " };
+        facts += &indent(&safe::lines(detail), title, "           ");
     }
     if let Some(hook) = hook {
         let first = hook.logs.len().saturating_sub(LAST_LINES);
@@ -53,7 +54,11 @@ fn failure(report: &Report, plan: &Plan) -> Option<String> {
         out += &format!("\n{facts}");
     }
     if let Some(hint) = &error.hint {
-        out += &format!("\n{}", indent(&safe::lines(hint), "  ", "  "));
+        // Where nothing can allow it the hint is a sentence.
+        let has_lines = error.code == ErrorCode::PermissionDenied && hint.contains(":\n");
+        let lead = if has_lines { "  If this is what you want, add to the hook's spec:\n" } else { "" };
+        let margin = if has_lines { "      " } else { "  " };
+        out += &format!("\n{lead}{}", indent(&safe::lines(hint), margin, margin));
     }
     Some(out + "\n")
 }
