@@ -1,6 +1,8 @@
 //! From kubectl's rules (flag, `KUBECONFIG`, `~/.kube/config`, in-cluster) to a client. Talks to no server: the first
 //! request does. A kubeconfig's exec plugin may run.
 
+mod proxy;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -152,11 +154,27 @@ async fn configuration(options: &ConnectOptions) -> Result<(Config, Option<Strin
         return Ok((Config::incluster().map_err(ConnectError::InCluster)?, None));
     }
     let name = choose(&kubeconfig, options.context.as_deref())?;
+    let named = proxy_of(&kubeconfig, &name);
     let choice = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
-    match Config::from_custom_kubeconfig(kubeconfig, &choice).await {
-        Ok(config) => Ok((config, Some(name))),
-        Err(error) => Err(ConnectError::BadContext { context: name, reason: error.to_string() }),
-    }
+    let bad = |reason: String| ConnectError::BadContext { context: name.clone(), reason };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &choice).await.map_err(|error| {
+        bad(match error {
+            KubeconfigError::ParseNoProxy(inner) => format!("cannot read NO_PROXY: {inner}"),
+            other => other.to_string(),
+        })
+    })?;
+    config.proxy_url = proxy::choose(&config.cluster_url, named.as_deref(), |name| std::env::var(name).ok())
+        // The URL may hold a password.
+        .map(|url| url.parse().map_err(|error| bad(format!("the URL of its proxy is wrong: {error}"))))
+        .transpose()?;
+    Ok((config, Some(name)))
+}
+
+/// The proxy that a context's cluster names.
+fn proxy_of(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
+    let context = kubeconfig.contexts.iter().find(|named| named.name == context)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|named| named.name == context.cluster)?;
+    cluster.cluster.as_ref()?.proxy_url.clone()
 }
 
 /// The files that kubectl reads when it is told none.

@@ -1,3 +1,5 @@
+//! Which kubeconfig is read, and what is said where it cannot be.
+
 use std::fs;
 
 use test_case::test_case;
@@ -102,4 +104,27 @@ async fn groups_need_a_user() {
     let connection = open(&ConnectOptions { as_user: Some("me".into()), ..options }).await.unwrap();
     assert_eq!(connection.server.as_deref(), Some("http://127.0.0.1:1"));
     assert_eq!(connection.context.as_deref(), Some("a"));
+}
+
+#[tokio::test]
+async fn the_proxy_of_the_contexts_cluster_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let clusters = "clusters:\n\
+        - {name: x, cluster: {server: 'http://127.0.0.1:1', proxy-url: 'http://proxy:3128'}}\n\
+        - {name: y, cluster: {server: 'http://127.0.0.1:1'}}\n\
+        - {name: z, cluster: {server: 'http://127.0.0.1:1', proxy-url: 'http://me:hunter2@a b'}}\n";
+    fs::write(&file, kubeconfig("a", &[("a", "x"), ("b", "y"), ("c", "z")]) + clusters).unwrap();
+    let of = |context: &str| ConnectOptions {
+        kubeconfig: Some(file.clone()),
+        context: Some(context.into()),
+        ..ConnectOptions::default()
+    };
+    let (config, _) = configuration(&of("a")).await.unwrap();
+    assert_eq!(config.proxy_url.unwrap().to_string(), "http://proxy:3128/");
+    let (config, _) = configuration(&of("b")).await.unwrap();
+    assert_eq!(config.proxy_url, None, "loopback needs none, whatever the environment says");
+    let error = configuration(&of("c")).await.unwrap_err().to_string();
+    assert!(error.starts_with("context \"c\" cannot be used: "), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
 }

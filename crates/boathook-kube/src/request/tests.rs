@@ -1,3 +1,5 @@
+//! Paths and queries of typed requests, and that what is sent is what was decided on.
+
 use boathook_core::names::{Name, Namespace, Plural};
 use proptest::prelude::*;
 use test_case::test_case;
