@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::root;
 
@@ -29,6 +30,7 @@ pub(crate) fn run() -> Result<()> {
             }
         }
     }
+    vendored_wit(&mut faults)?;
     for path in tracked()? {
         file(&path, &mut faults)?;
     }
@@ -49,6 +51,32 @@ fn dependencies(package: &str) -> Result<Vec<String>> {
     }
     let text = String::from_utf8(output.stdout)?;
     Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+/// wit/deps/wasi-NAME@VERSION/NAME.wit is the file of the wasmtime-wasi crate in use, byte for byte.
+fn vendored_wit(faults: &mut Vec<String>) -> Result<()> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root())
+        .output()?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let wasi =
+        packages.iter().find(|package| package["name"] == "wasmtime-wasi").context("no wasmtime-wasi")?;
+    let manifest = Path::new(wasi["manifest_path"].as_str().unwrap_or_default());
+    let theirs = manifest.with_file_name("src").join("p2/wit/deps");
+    for folder in std::fs::read_dir(root().join("wit/deps"))? {
+        for file in std::fs::read_dir(folder?.path())? {
+            let file = file?;
+            if std::fs::read(file.path())? != std::fs::read(theirs.join(file.file_name()))? {
+                faults.push(format!(
+                    "{}: not the file of the wasmtime-wasi crate in use",
+                    file.path().display()
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Files under version control.
