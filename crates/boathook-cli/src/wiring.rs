@@ -1,6 +1,7 @@
 //! Which cluster and which plugin host a command works with: the only place that knows the implementations of the two
 //! ports.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) cluster: Arc<dyn Cluster>,
     /// The namespace of the command: the flag, else the kubeconfig's, else `default`.
     pub(crate) namespace: String,
+    /// Where the API listens: plugins must not go there by themselves.
+    pub(crate) api_servers: Vec<SocketAddr>,
     embedded: Option<Embedded>,
 }
 
@@ -64,7 +67,7 @@ pub(crate) async fn open(file: &Path) -> Result<Embedded, CliError> {
 fn embedded(global: &GlobalArgs, embedded: Embedded) -> Result<Session, CliError> {
     let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let cluster = KubeCluster::new(embedded.client(&namespace));
-    Ok(Session { cluster: Arc::new(cluster), namespace, embedded: Some(embedded) })
+    Ok(Session { cluster: Arc::new(cluster), namespace, api_servers: Vec::new(), embedded: Some(embedded) })
 }
 
 async fn kube(global: &GlobalArgs) -> Result<Session, CliError> {
@@ -76,7 +79,8 @@ async fn kube(global: &GlobalArgs) -> Result<Session, CliError> {
     };
     let cluster = KubeCluster::connect(options).await.map_err(connect_error)?;
     let namespace = global.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned());
-    Ok(Session { cluster: Arc::new(cluster), namespace, embedded: None })
+    let api_servers = cluster.addresses().await;
+    Ok(Session { cluster: Arc::new(cluster), namespace, api_servers, embedded: None })
 }
 
 fn connect_error(error: ConnectError) -> CliError {
@@ -108,18 +112,19 @@ pub(crate) struct PluginDirArgs {
 
 /// The plugin host, with the look-up order of the contract: `--plugin-dir`, `BOATHOOK_PLUGIN_PATH`, the user's data folder,
 /// built-in.
-pub(crate) fn host(dirs: &PluginDirArgs) -> Arc<dyn PluginHost> {
+pub(crate) fn host(dirs: &PluginDirArgs, api_servers: &[SocketAddr]) -> Arc<dyn PluginHost> {
     let mut plugin_dirs = dirs.plugin_dir.clone();
     if let Some(path) = std::env::var_os("BOATHOOK_PLUGIN_PATH") {
         plugin_dirs.extend(std::env::split_paths(&path).filter(|dir| !dir.as_os_str().is_empty()));
     }
     plugin_dirs.extend(user_folder("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("boathook/plugins")));
-    Arc::new(WasmHost::new(WasmHostOptions {
+    let host = WasmHost::new(WasmHostOptions {
         built_in: BUILT_IN_PLUGINS.to_vec(),
         plugin_dirs,
         cache_dir: user_folder("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("boathook/compiled")),
         pooling: false,
-    }))
+    });
+    Arc::new(host.with_api_servers(api_servers.to_vec()))
 }
 
 /// A folder of the XDG base directory rules: the variable if it is absolute, else below the home folder.

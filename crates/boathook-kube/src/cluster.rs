@@ -1,6 +1,8 @@
 //! The port: each method makes one typed request (or a watch) and reads its answer.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use boathook_core::names::{Collection, Resource, Target};
@@ -27,12 +29,16 @@ pub(crate) const OBJECT_LIMIT: usize = 4 * 1024 * 1024;
 /// The largest page of a list.
 pub(crate) const PAGE_LIMIT: usize = 16 * 1024 * 1024;
 
+/// How long the API server's name may take to resolve.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A Kubernetes API behind a `kube::Client`.
 pub struct KubeCluster {
     transport: Transport,
     discovery: Discovery,
     namespace: String,
     context: Option<String>,
+    server: Option<String>,
 }
 
 impl KubeCluster {
@@ -43,6 +49,7 @@ impl KubeCluster {
             transport: Transport::new(client, None, None),
             discovery: Discovery::default(),
             context: None,
+            server: None,
         }
     }
 
@@ -58,6 +65,7 @@ impl KubeCluster {
             transport: Transport::new(connection.client, connection.server.as_deref(), Some(options)),
             discovery: Discovery::default(),
             context: connection.context,
+            server: connection.server,
         })
     }
 
@@ -69,6 +77,22 @@ impl KubeCluster {
     /// The kubeconfig's context, such as `kind-dev`, if there is one.
     pub fn context(&self) -> Option<&str> {
         self.context.as_deref()
+    }
+
+    /// The addresses of the API server, as far as its name resolves here: plugins must not reach it by other ways than
+    /// through the port. Empty for a cluster in the process.
+    pub async fn addresses(&self) -> Vec<SocketAddr> {
+        let url = self.server.as_deref().and_then(|server| url::Url::parse(server).ok());
+        let Some((host, port)) = url.as_ref().and_then(|url| url.host_str().zip(url.port_or_known_default()))
+        else {
+            return Vec::new();
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        match tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port))).await {
+            Ok(Ok(addresses)) => addresses.collect(),
+            // The first request says that the server has no address; there is nothing to keep plugins from.
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
     }
 
     async fn object(

@@ -68,7 +68,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
     } = args;
     let session = wiring::session(global).await?;
     let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
-    let host = wiring::host(&plugins);
+    let host = wiring::host(&plugins, &session.api_servers);
     let planned = planning::plan(Operation::Install, release, &source, &flags, host.as_ref()).await?;
     if let Some(code) = running::refuse(&planned, &output, printer)? {
         return Ok(code);

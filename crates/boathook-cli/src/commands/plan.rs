@@ -44,7 +44,7 @@ pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) 
     let PlanArgs { operation: Planned::Install, name, source, flags, plugins, output } = args;
     let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let release = ReleaseRef { name, namespace, revision: 1 };
-    let host = wiring::host(&plugins);
+    let host = wiring::host(&plugins, &[]);
     let planned = planning::plan(Operation::Install, release, &source, &flags, host.as_ref()).await?;
     match output {
         Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,

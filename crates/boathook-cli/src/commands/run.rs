@@ -43,7 +43,7 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     let RunArgs { event, name, source, flags, plugins, output } = args;
     let session = wiring::session(global).await?;
     let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
-    let host = wiring::host(&plugins);
+    let host = wiring::host(&plugins, &session.api_servers);
     let planned = planning::plan(Operation::Run(event), release, &source, &flags, host.as_ref()).await?;
     if let Some(code) = running::refuse(&planned, &output, printer)? {
         return Ok(code);

@@ -27,7 +27,7 @@ pub(crate) struct InspectArgs {
 
 pub(crate) async fn run(args: InspectArgs, printer: &Printer) -> Result<u8, CliError> {
     let reference = PluginReference { text: args.plugin, base: None };
-    let plugin = wiring::host(&args.plugins).inspect(&reference).await?;
+    let plugin = wiring::host(&args.plugins, &[]).inspect(&reference).await?;
     match args.output {
         Format::Json => printer.json(&plugin)?,
         Format::Text => printer.result(&text(&plugin)?),

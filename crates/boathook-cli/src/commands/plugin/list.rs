@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) async fn run(args: ListArgs, printer: &Printer) -> Result<u8, CliError> {
-    let found = wiring::host(&args.plugins).list().await;
+    let found = wiring::host(&args.plugins, &[]).list().await;
     if args.output == Format::Json {
         let list: Vec<_> = found
             .iter()

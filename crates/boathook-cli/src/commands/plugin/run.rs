@@ -66,9 +66,9 @@ pub(crate) struct RunArgs {
 
 pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     let (spec, sources) = spec(&args)?;
-    let host = wiring::host(&args.plugins);
-    let plugin = host.inspect(&PluginReference { text: args.plugin.clone(), base: None }).await?;
     let session = wiring::session(global).await?;
+    let host = wiring::host(&args.plugins, &session.api_servers);
+    let plugin = host.inspect(&PluginReference { text: args.plugin.clone(), base: None }).await?;
     let release =
         ReleaseRef { name: args.release.clone(), namespace: session.namespace.clone(), revision: 1 };
     let path = sources.first().map_or_else(|| "arguments".to_owned(), |source| source.path.clone());
