@@ -20,6 +20,7 @@ async fn a_server_that_is_not_there_is_named_at_once() {
     let options = ConnectOptions { kubeconfig: Some(file), ..ConnectOptions::default() };
     let cluster = KubeCluster::connect(options).await.unwrap();
     assert_eq!((cluster.default_namespace(), cluster.context()), ("team", Some("dev")));
+    assert_eq!(cluster.addresses().await, [address]);
 
     let started = Instant::now();
     let error = cluster.get(&config_map("a")).await.unwrap_err();
