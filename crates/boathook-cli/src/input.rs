@@ -13,6 +13,9 @@ mod helm;
 
 use crate::error::{BAD_INPUT, CliError};
 
+/// Heading of the flags that only charts have.
+const CHARTS: &str = "Charts (rendered by your helm)";
+
 /// Where the manifests come from.
 #[derive(Args, Clone)]
 pub(crate) struct SourceArgs {
@@ -25,25 +28,24 @@ pub(crate) struct SourceArgs {
 
 /// Values of a chart, with Helm's meaning and order.
 #[derive(Args, Clone, Default)]
-#[command(next_help_heading = "Charts (rendered by your helm)")]
 pub(crate) struct ValuesArgs {
     /// A file of values (repeatable)
-    #[arg(short = 'f', long, value_name = "FILE")]
+    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE")]
     pub(crate) values: Vec<String>,
     /// A value, `a.b=c` (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// A value that stays a string
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=VALUE")]
     pub(crate) set_string: Vec<String>,
     /// A value read from a file
-    #[arg(long, value_name = "KEY=FILE")]
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=FILE")]
     pub(crate) set_file: Vec<String>,
     /// A value as JSON
-    #[arg(long, value_name = "KEY=JSON")]
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=JSON")]
     pub(crate) set_json: Vec<String>,
     /// The helm program that renders charts (3.x or 4.x)
-    #[arg(long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
+    #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
     pub(crate) helm: String,
 }
 

@@ -47,7 +47,7 @@ pub(crate) enum Order {
 }
 
 impl PlanFlags {
-    pub(crate) fn options(&self) -> PlanOptions {
+    fn options(&self) -> PlanOptions {
         PlanOptions {
             timeout: self.timeout,
             no_hooks: self.no_hooks,

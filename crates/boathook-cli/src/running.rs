@@ -24,7 +24,6 @@ use crate::wiring::Session;
 
 /// How the outcome is told.
 #[derive(Args, Clone)]
-#[command(next_help_heading = "Output")]
 pub(crate) struct OutputFlags {
     /// Format of the result on stdout
     #[arg(short, long, value_enum, default_value_t = RunFormat::Text, value_name = "FORMAT")]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use boathook_core::hook::{Action, Hook};
 use boathook_core::manifest::read_yaml;
 use boathook_core::permissions::Permissions;
-use boathook_core::plan::{self, ChartInfo, Operation, PlanInput, ReleaseRef};
+use boathook_core::plan::{self, ChartInfo, HookOrder, Operation, PlanInput, PlanOptions, ReleaseRef};
 use boathook_core::source::Origin;
 use boathook_core::wasm_hook::{API_VERSION, KIND, WasmHookSpec};
 use boathook_core::{HookEvent, Source};
@@ -19,7 +20,7 @@ use crate::cli::GlobalArgs;
 use crate::commands::event;
 use crate::error::{BAD_INPUT, CliError, USAGE};
 use crate::output::Printer;
-use crate::planning::{PlanFlags, Planned};
+use crate::planning::{Planned, positive_duration};
 use crate::running::{self, Choices, OutputFlags};
 use crate::wiring::{self, PluginDirArgs};
 
@@ -56,8 +57,9 @@ pub(crate) struct RunArgs {
     /// Let the API check every write and keep none; send no HTTP request
     #[arg(long)]
     dry_run: bool,
-    #[command(flatten)]
-    flags: PlanFlags,
+    /// Time of each attempt, unless the spec sets one
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive_duration)]
+    timeout: Duration,
     #[command(flatten)]
     plugins: PluginDirArgs,
     #[command(flatten)]
@@ -95,7 +97,14 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
         plugins: BTreeMap::from([(args.plugin.clone(), Ok(plugin))]),
         diagnostics: Vec::new(),
     };
-    let planned = Planned { plan: plan::build(input, &args.flags.options()), sources, chart_metadata: None };
+    let options = PlanOptions {
+        timeout: args.timeout,
+        no_hooks: false,
+        skip_hooks: Vec::new(),
+        only_hooks: Vec::new(),
+        hook_order: HookOrder::Helm,
+    };
+    let planned = Planned { plan: plan::build(input, &options), sources, chart_metadata: None };
     if let Some(code) = running::refuse(&planned, &args.output, printer)? {
         return Ok(code);
     }
