@@ -1,3 +1,5 @@
+//! Credentials that a server refuses are read again from the kubeconfig, once.
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Every method of the port against the embedded API. Nothing here that only the embedded API would accept.
+
 use std::time::Duration;
 
 use boathook_core::Gvk;

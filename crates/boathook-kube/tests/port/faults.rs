@@ -1,3 +1,5 @@
+//! What the port does with lost answers, refusals, broken watches and large answers: scripted replies, paused time.
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};

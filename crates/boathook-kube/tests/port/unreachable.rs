@@ -1,3 +1,5 @@
+//! A server that nobody answers for is named, and at once.
+
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
