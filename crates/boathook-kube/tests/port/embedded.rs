@@ -1,4 +1,4 @@
-//! Every method of the port against the embedded API. Nothing here that only the embedded API would accept.
+//! Every method of the port against the embedded API. No request here is one that only that API would accept.
 
 use std::time::Duration;
 
