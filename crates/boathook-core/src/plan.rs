@@ -3,6 +3,7 @@
 
 mod build;
 mod document;
+mod schema_work;
 mod suggest;
 
 use std::fmt;

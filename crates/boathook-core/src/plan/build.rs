@@ -10,7 +10,7 @@ use crate::manifest::Document;
 use crate::order;
 use crate::plan::{
     ChartInfo, HookRun, HookStep, HookWait, NOT_GRANTED, Operation, Plan, PluginRun, ReleaseRef,
-    ResourceStep, Step, StepAction, StepId, StepPhase, suggest,
+    ResourceStep, Step, StepAction, StepId, StepPhase, schema_work, suggest,
 };
 use crate::plugin::{Capability, PluginInfo};
 use crate::wasm_hook::WasmHookSpec;
@@ -314,6 +314,9 @@ pub fn config_violations(
     config: &serde_json::Map<String, serde_json::Value>,
 ) -> Vec<String> {
     let Some(schema) = &plugin.declaration.config_schema else { return Vec::new() };
+    if let Err(reason) = schema_work::check(schema, config) {
+        return vec![format!("the plugin's own schema cannot be used: {reason}")];
+    }
     let validator = match jsonschema::validator_for(schema) {
         Ok(validator) => validator,
         Err(error) => return vec![format!("the plugin's own schema is no JSON Schema: {error}")],
