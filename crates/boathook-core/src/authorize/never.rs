@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::body::PatchBody;
 use super::kubernetes::{KubernetesRequest, Payload, Subresource};
 use crate::Object;
+use crate::release::{codec, companion};
 
 /// Types of Secret that are a token of somebody, or a record of Helm's.
 const SECRET_TYPES: [(&str, &str); 3] = [
@@ -15,6 +16,9 @@ const SECRET_TYPES: [(&str, &str); 3] = [
 ];
 /// Names under which Helm and Boathook keep records, in Secrets or ConfigMaps, and hold leases.
 const RECORD_PREFIXES: [&str; 2] = ["sh.helm.release.v", "boathook."];
+
+/// Values of the label `owner` on records.
+const RECORD_OWNERS: [&str; 2] = [codec::OWNER, companion::OWNER];
 
 /// Why no rule allows the request, if none does.
 pub(super) fn never(request: &KubernetesRequest) -> Option<&'static str> {
@@ -41,6 +45,9 @@ pub(super) fn never(request: &KubernetesRequest) -> Option<&'static str> {
         && is_record_name(name.as_str())
     {
         return Some("release records and leases belong to Helm and Boathook");
+    }
+    if holds_records(group, plural) && marks_record(&request.payload) {
+        return Some("the label owner marks release records, which belong to Helm and Boathook");
     }
     request.is_secret().then(|| secret_type(&request.payload)).flatten().and_then(never_secret_type)
 }
@@ -80,6 +87,33 @@ fn holds_records(group: &str, plural: &str) -> bool {
 
 fn is_record_name(name: &str) -> bool {
     RECORD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a write would make its object look like a release record: Helm finds records by this label, whatever their
+/// name and type are, and applies what they hold with the rights of whoever rolls back.
+fn marks_record(payload: &Payload) -> bool {
+    let label = |object: &Value| {
+        object
+            .pointer("/metadata/labels/owner")
+            .and_then(Value::as_str)
+            .is_some_and(|it| RECORD_OWNERS.contains(&it))
+    };
+    match payload {
+        Payload::Object(object) => {
+            object.str(&["metadata", "labels", "owner"]).is_some_and(|it| RECORD_OWNERS.contains(&it))
+        }
+        Payload::Patch(PatchBody::JsonMerge(patch) | PatchBody::StrategicMerge(patch)) => label(patch),
+        Payload::Patch(PatchBody::Json(operations)) => operations.as_array().is_some_and(|operations| {
+            operations.iter().any(|operation| {
+                let text = |field: &str| operation.get(field).and_then(Value::as_str);
+                // What `copy` and `move` would put there is not in the patch.
+                let unseen = matches!(text("op"), Some("copy" | "move"));
+                text("path") == Some("/metadata/labels/owner")
+                    && (unseen || text("value").is_some_and(|it| RECORD_OWNERS.contains(&it)))
+            })
+        }),
+        Payload::None | Payload::Selectors(..) | Payload::Wait(_) => false,
+    }
 }
 
 fn never_secret_type(secret_type: &str) -> Option<&'static str> {

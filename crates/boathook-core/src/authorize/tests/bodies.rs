@@ -46,6 +46,36 @@ fn objects(object: Value, expected: Expect) {
     assert_eq!(create(object), expected);
 }
 
+#[test_case("somebody", Allow)]
+#[test_case("helm", Never)]
+#[test_case("boathook", Never)]
+fn labels_of_records(owner: &str, expected: Expect) {
+    let labels = json!({"owner": owner});
+    let metadata = json!({"name": "a", "labels": labels});
+    assert_eq!(create(config_map(metadata.clone())), expected);
+    assert_eq!(create(json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})), expected);
+    let grant = everything();
+    for patch in [
+        PatchBody::JsonMerge(json!({"metadata": {"labels": labels}})),
+        PatchBody::StrategicMerge(json!({"metadata": {"labels": labels}})),
+        PatchBody::Json(json!([{"op": "add", "path": "/metadata/labels/owner", "value": owner}])),
+    ] {
+        let request = KubernetesRequest::patch(&grant, resource("configmaps"), None, "a", patch);
+        assert_eq!(outcome(&grant, &request.map(Request::Kubernetes)), expected);
+    }
+}
+
+#[test]
+fn a_label_of_records_cannot_be_copied_into_place() {
+    let grant = everything();
+    for op in ["copy", "move"] {
+        let patch = json!([{"op": op, "from": "/metadata/labels/x", "path": "/metadata/labels/owner"}]);
+        let request =
+            KubernetesRequest::patch(&grant, resource("configmaps"), None, "a", PatchBody::Json(patch));
+        assert_eq!(outcome(&grant, &request.map(Request::Kubernetes)), Never, "{op}");
+    }
+}
+
 #[test_case("Opaque", Allow)]
 #[test_case("helm.sh/release.v1", Never)]
 #[test_case("kubernetes.io/service-account-token", Never)]
