@@ -4,9 +4,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use boathook_core::Source;
 use boathook_core::manifest::limit;
-use boathook_core::plan::ChartInfo;
+use boathook_core::plan::{ChartInfo, Operation};
+use boathook_core::{Diagnostic, Source};
 use clap::Args;
 
 mod helm;
@@ -58,19 +58,37 @@ pub(crate) struct Input {
     pub(crate) base: PathBuf,
     /// What the release's chart says of itself.
     pub(crate) chart: ChartInfo,
-    /// `chart.metadata` for the release record, if the source is a chart.
-    pub(crate) chart_metadata: Option<serde_json::Value>,
+    /// What only the release record needs.
+    pub(crate) recorded: Recorded,
+    /// What was noticed while reading.
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a source. Release name and namespace are what a chart's templates see.
-pub(crate) fn read(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, CliError> {
+/// What a source gives to the release record besides its documents.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    /// The chart as Helm stores it, if the source is one.
+    pub(crate) chart: Option<serde_json::Value>,
+    /// The user's values.
+    pub(crate) config: serde_json::Map<String, serde_json::Value>,
+    /// The rendered NOTES.txt.
+    pub(crate) notes: Option<String>,
+}
+
+/// Reads a source. Operation, release name and namespace are what a chart's templates see.
+pub(crate) fn read(
+    args: &SourceArgs,
+    operation: Operation,
+    release: &str,
+    namespace: &str,
+) -> Result<Input, CliError> {
     let source = args.source.as_str();
     if source == "-" {
         return Ok(plain(vec![stdin()?], PathBuf::from("."), "stdin"));
     }
     let path = Path::new(source);
     if helm::is_chart(source, path) {
-        return helm::render(args, release, namespace);
+        return helm::render(args, operation, release, namespace);
     }
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(source, &error))?;
     let name = file_name(path);
@@ -98,7 +116,7 @@ pub(crate) fn read(args: &SourceArgs, release: &str, namespace: &str) -> Result<
 fn plain(sources: Vec<Source>, base: PathBuf, name: &str) -> Input {
     let name = name.split('.').next().unwrap_or(name).to_owned();
     let chart = ChartInfo { name, version: "0.0.0".to_owned(), app_version: None };
-    Input { sources, base, chart, chart_metadata: None }
+    Input { sources, base, chart, recorded: Recorded::default(), diagnostics: Vec::new() }
 }
 
 fn file_name(path: &Path) -> String {

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod error;
+mod global;
 mod input;
 mod output;
 mod planning;

@@ -16,8 +16,8 @@ use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::{Color, GlobalArgs};
 use crate::error::CliError;
+use crate::global::{Color, GlobalArgs};
 
 /// The formats of a life-cycle command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,9 +85,9 @@ impl Printer {
     /// The error that ends a command.
     pub(crate) fn error(&self, error: &CliError) {
         let mut text =
-            format!("{}error:{} {}\n", style::ERROR.render(), style::ERROR.render_reset(), error.message);
+            format!("{} {}\n", style::paint(style::ERROR, "error:"), safe::lines(&error.message));
         if let Some(hint) = &error.hint {
-            text += &style::indent(hint, "  help: ", "        ");
+            text += &style::indent(&safe::lines(hint), "  help: ", "        ");
         }
         self.note(&text);
     }
@@ -105,5 +105,6 @@ impl Printer {
 
 fn to_json(value: &impl Serialize, pretty: bool) -> Result<String, CliError> {
     let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-    text.map_err(|error| CliError::internal(format!("cannot print JSON: {error}")))
+    text.map(|text| safe::json(&text))
+        .map_err(|error| CliError::internal(format!("cannot print JSON: {error}")))
 }

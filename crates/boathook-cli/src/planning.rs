@@ -15,7 +15,7 @@ use boathook_engine::plugin_host::{PluginError, PluginHost, PluginReference};
 use clap::{Args, ValueEnum};
 
 use crate::error::{CliError, USAGE, exit_code_of};
-use crate::input::{self, Input, SourceArgs};
+use crate::input::{self, Input, Recorded, SourceArgs};
 
 /// What a plan depends on besides the source.
 #[derive(Args, Clone)]
@@ -75,8 +75,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// For excerpts.
     pub(crate) sources: Vec<Source>,
-    /// `chart.metadata` of the release record.
-    pub(crate) chart_metadata: Option<serde_json::Value>,
+    /// What only the release record needs.
+    pub(crate) recorded: Recorded,
 }
 
 impl Planned {
@@ -103,11 +103,11 @@ pub(crate) async fn plan(
             hint: diagnostic.help,
         })?;
     }
-    let Input { sources, base, chart, chart_metadata } =
-        input::read(source, &release.name, &release.namespace)?;
+    let Input { sources, base, chart, recorded, mut diagnostics } =
+        input::read(source, operation, &release.name, &release.namespace)?;
     let parsed = manifest::parse(&sources);
     let read = dialect::read(parsed.documents);
-    let mut diagnostics = parsed.diagnostics;
+    diagnostics.extend(parsed.diagnostics);
     diagnostics.extend(read.diagnostics);
     let mut plugins = BTreeMap::new();
     for name in plan::plugins_needed(operation, &read.hooks) {
@@ -123,7 +123,7 @@ pub(crate) async fn plan(
         plugins,
         diagnostics,
     };
-    Ok(Planned { plan: plan::build(input, &flags.options()), sources, chart_metadata })
+    Ok(Planned { plan: plan::build(input, &flags.options()), sources, recorded })
 }
 
 async fn look_up(

@@ -89,9 +89,9 @@ pub(crate) async fn run(
             dry_run: choices.dry_run,
             description: choices.description,
             labels: choices.labels,
-            chart: planned.chart_metadata.map(|metadata| serde_json::json!({ "metadata": metadata })),
-            config: serde_json::Map::new(),
-            notes: None,
+            chart: planned.recorded.chart,
+            config: planned.recorded.config,
+            notes: planned.recorded.notes,
         },
     };
     let mut events: Vec<RunEvent> = Vec::new();

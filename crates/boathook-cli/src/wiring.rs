@@ -12,8 +12,8 @@ use boathook_kube::{ConnectError, ConnectOptions, KubeCluster};
 use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
 use clap::Args;
 
-use crate::cli::GlobalArgs;
 use crate::error::{BAD_INPUT, CLUSTER, CliError, LOCKED, USAGE};
+use crate::global::GlobalArgs;
 
 include!(concat!(env!("OUT_DIR"), "/built_in_plugins.rs"));
 

@@ -8,8 +8,8 @@ use clap::{Args, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::GlobalArgs;
 use crate::error::{CliError, FAILED, USAGE};
+use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::wiring;
 

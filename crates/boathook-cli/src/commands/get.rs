@@ -4,8 +4,8 @@ use boathook_engine::release_store::Stored;
 use clap::{Args, ValueEnum};
 
 use super::find;
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::output::{Printer, release};
 use crate::wiring;
 

@@ -4,8 +4,8 @@ use boathook_engine::release_store::ReleaseStore;
 use clap::Args;
 
 use super::{no_release, warn_unreadable};
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::output::{Format, Printer, release};
 use crate::wiring;
 

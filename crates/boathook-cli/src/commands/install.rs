@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use boathook_core::plan::{Operation, ReleaseRef};
 use clap::Args;
 
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::input::SourceArgs;
 use crate::output::Printer;
 use crate::planning::{self, PlanFlags};

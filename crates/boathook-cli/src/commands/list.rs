@@ -5,8 +5,8 @@ use boathook_engine::release_store::{ReleaseStore, Stored};
 use clap::Args;
 
 use super::warn_unreadable;
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::output::{Format, Printer, release};
 use crate::wiring;
 

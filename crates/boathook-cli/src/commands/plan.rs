@@ -3,8 +3,8 @@
 use boathook_core::plan::{Operation, PlanDocument, ReleaseRef};
 use clap::{Args, ValueEnum};
 
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::input::SourceArgs;
 use crate::output::{self, Format, Printer, diagnostic};
 use crate::planning::{self, PlanFlags};

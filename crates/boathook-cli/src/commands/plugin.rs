@@ -6,8 +6,8 @@ mod run;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::output::Printer;
 
 /// Plugins: list, inspect, run

@@ -7,8 +7,8 @@ use boathook_core::plan::{Operation, ReleaseRef};
 use clap::Args;
 
 use super::event;
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::input::SourceArgs;
 use crate::output::Printer;
 use crate::planning::{self, PlanFlags};

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::find;
-use crate::cli::GlobalArgs;
 use crate::error::CliError;
+use crate::global::GlobalArgs;
 use crate::output::{Format, Printer, release};
 use crate::wiring;
 

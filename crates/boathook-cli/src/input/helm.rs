@@ -1,25 +1,137 @@
-//! Charts, rendered by the user's own `helm` program: `helm template` for the documents, `helm show chart` for what the chart
-//! says of itself.
+//! Charts, rendered by the user's own `helm` program. For an install a dry run of Helm's own gives everything that a release
+//! record holds: documents, notes, the user's values, the chart itself. For the hooks of one event, and for a Helm 3 that
+//! does without a cluster only in `helm template`, the documents and what the chart says of itself must do.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use boathook_core::Source;
 use boathook_core::manifest::read_yaml;
-use boathook_core::plan::ChartInfo;
+use boathook_core::plan::{ChartInfo, Operation};
+use boathook_core::{Diagnostic, HookEvent, Source};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use super::{Input, SourceArgs};
+use super::{Input, Recorded, SourceArgs, ValuesArgs};
 use crate::error::{BAD_INPUT, CliError};
+
+/// How Helm 3 says that even its dry run on the client wants a cluster.
+const UNREACHABLE: &str = "cluster unreachable";
 
 /// Whether a source is a chart: `oci://`, a `.tgz`, or a folder with Chart.yaml.
 pub(super) fn is_chart(source: &str, path: &Path) -> bool {
     source.starts_with("oci://") || source.ends_with(".tgz") || path.join("Chart.yaml").is_file()
 }
 
-/// Renders a chart.
-pub(super) fn render(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, CliError> {
+/// Renders a chart for an operation.
+pub(super) fn render(
+    args: &SourceArgs,
+    operation: Operation,
+    release: &str,
+    namespace: &str,
+) -> Result<Input, CliError> {
+    match operation {
+        Operation::Install => install(args, release, namespace),
+        Operation::Run(event) => template(args, release, namespace, is_upgrade(event)),
+    }
+}
+
+/// What the templates are told: `.Release.IsInstall` or `.Release.IsUpgrade`. Hooks that a real Helm renders at an install
+/// serve deletions and tests, too.
+fn is_upgrade(event: HookEvent) -> bool {
+    match event {
+        HookEvent::PreUpgrade | HookEvent::PostUpgrade | HookEvent::PreRollback | HookEvent::PostRollback => {
+            true
+        }
+        HookEvent::PreInstall
+        | HookEvent::PostInstall
+        | HookEvent::PreDelete
+        | HookEvent::PostDelete
+        | HookEvent::Test => false,
+    }
+}
+
+/// The release that `helm install --dry-run=client -o json` prints.
+#[derive(Deserialize)]
+struct DryRun {
+    #[serde(default)]
+    manifest: String,
+    #[serde(default)]
+    hooks: Vec<DryRunHook>,
+    chart: Value,
+    #[serde(default)]
+    config: Map<String, Value>,
+    #[serde(default)]
+    info: DryRunInfo,
+}
+
+#[derive(Deserialize)]
+struct DryRunHook {
+    path: String,
+    manifest: String,
+}
+
+#[derive(Default, Deserialize)]
+struct DryRunInfo {
+    notes: Option<String>,
+}
+
+fn install(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, CliError> {
     let values = &args.values;
-    let mut template = vec!["template", release, &args.source, "--namespace", namespace];
+    let mut words = vec!["install", release, &args.source, "--namespace", namespace];
+    words.extend(["--dry-run=client", "--output", "json"]);
+    words.extend(values_flags(values));
+    let output = helm(&values.helm, &words)?;
+    if !output.status.success() && said(&output).contains(UNREACHABLE) {
+        let mut input = template(args, release, namespace, false)?;
+        input.diagnostics.push(
+            Diagnostic::warning("values-not-recorded", "the release record will not hold the chart's values")
+                .help("this helm tells them only with a cluster at hand; Helm 4 tells them without"),
+        );
+        return Ok(input);
+    }
+    let mut diagnostics = warnings(&output);
+    let text = text(output, &args.source)?;
+    let DryRun { manifest, hooks, chart, config, info } = serde_json::from_str(&text).map_err(|error| {
+        CliError::new(BAD_INPUT, format!("{}: helm printed no release: {error}", args.source))
+    })?;
+    let mut sources = by_path(&manifest);
+    for DryRunHook { path, manifest } in hooks {
+        add(&mut sources, &path, &manifest);
+    }
+    diagnostics.extend(crds_left_out(args)?);
+    Ok(Input {
+        sources,
+        base: base(args),
+        chart: about(chart.get("metadata").unwrap_or(&Value::Null)),
+        recorded: Recorded { chart: Some(chart), config, notes: info.notes },
+        diagnostics,
+    })
+}
+
+fn template(args: &SourceArgs, release: &str, namespace: &str, upgrade: bool) -> Result<Input, CliError> {
+    let values = &args.values;
+    let mut words = vec!["template", release, &args.source, "--namespace", namespace];
+    if upgrade {
+        words.push("--is-upgrade");
+    }
+    words.extend(values_flags(values));
+    let output = helm(&values.helm, &words)?;
+    let diagnostics = warnings(&output);
+    let rendered = text(output, &args.source)?;
+    let yaml = text(helm(&values.helm, &["show", "chart", &args.source])?, &args.source)?;
+    let metadata = read_yaml("Chart.yaml", &yaml)
+        .map_err(|diagnostic| CliError::new(BAD_INPUT, format!("{}: {}", args.source, diagnostic.message)))?;
+    Ok(Input {
+        sources: by_path(&rendered),
+        base: base(args),
+        chart: about(&metadata),
+        recorded: Recorded { chart: Some(json!({ "metadata": metadata })), ..Recorded::default() },
+        diagnostics,
+    })
+}
+
+fn values_flags(values: &ValuesArgs) -> Vec<&str> {
+    let mut words = Vec::new();
     for (flag, list) in [
         ("--values", &values.values),
         ("--set", &values.set),
@@ -28,25 +140,35 @@ pub(super) fn render(args: &SourceArgs, release: &str, namespace: &str) -> Resul
         ("--set-json", &values.set_json),
     ] {
         for value in list {
-            template.extend([flag, value]);
+            words.extend([flag, value.as_str()]);
         }
     }
-    let rendered = text(helm(&values.helm, &template)?, &args.source)?;
-    let about = text(helm(&values.helm, &["show", "chart", &args.source])?, &args.source)?;
-    let metadata = read_yaml("Chart.yaml", &about)
-        .map_err(|diagnostic| CliError::new(BAD_INPUT, format!("{}: {}", args.source, diagnostic.message)))?;
-    let field = |name: &str| metadata.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-    let chart = ChartInfo {
+    words
+}
+
+fn base(args: &SourceArgs) -> PathBuf {
+    PathBuf::from(if Path::new(&args.source).is_dir() { args.source.as_str() } else { "." })
+}
+
+fn about(metadata: &Value) -> ChartInfo {
+    let field = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
+    ChartInfo {
         name: field("name").unwrap_or_default(),
         version: field("version").unwrap_or_default(),
         app_version: field("appVersion"),
-    };
-    Ok(Input {
-        sources: by_path(&rendered),
-        base: if Path::new(&args.source).is_dir() { PathBuf::from(&args.source) } else { PathBuf::from(".") },
-        chart,
-        chart_metadata: Some(metadata),
-    })
+    }
+}
+
+/// `crds/` of the chart and of its subcharts are never templates, and installing them is not built: who needs them must know.
+fn crds_left_out(args: &SourceArgs) -> Result<Option<Diagnostic>, CliError> {
+    let crds = text(helm(&args.values.helm, &["show", "crds", &args.source])?, &args.source)?;
+    if !crds.contains("CustomResourceDefinition") {
+        return Ok(None);
+    }
+    let message = "the chart's crds/ are not installed";
+    let help =
+        format!("install them first: helm show crds {} | kubectl apply --server-side -f -", args.source);
+    Ok(Some(Diagnostic::warning("crds-not-installed", message).help(help)))
 }
 
 fn helm(program: &str, args: &[&str]) -> Result<Output, CliError> {
@@ -58,9 +180,18 @@ fn helm(program: &str, args: &[&str]) -> Result<Output, CliError> {
     })
 }
 
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+/// What Helm says although it renders: documents that it drops, values that are no tables.
+fn warnings(output: &Output) -> Vec<Diagnostic> {
+    said(output).lines().map(|line| Diagnostic::warning("helm", line.trim())).collect()
+}
+
 fn text(output: Output, chart: &str) -> Result<String, CliError> {
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if !output.status.success() {
+        let said = said(&output);
         return Err(CliError::new(BAD_INPUT, format!("helm cannot render {chart}"))
             .hint(if said.is_empty() { "it gave no reason".to_owned() } else { said }));
     }
@@ -68,18 +199,23 @@ fn text(output: Output, chart: &str) -> Result<String, CliError> {
         .map_err(|_| CliError::new(BAD_INPUT, format!("what helm made of {chart} is not UTF-8 text")))
 }
 
-/// Gives each document back to the file it came from: `helm template` prints `# Source: path` above it, sorted by kind and
-/// hooks last, but within a file and kind in the file's order, and more than that Helm's order of hooks does not need.
+/// Gives each document back to the file it came from: Helm prints `# Source: path` above it, sorted by kind and hooks
+/// last, but within a file and kind in the file's order, and more than that Helm's order of hooks does not need.
 fn by_path(rendered: &str) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
-    for document in rendered.split("---\n# Source: ").skip(1) {
+    let mut sources = Vec::new();
+    for document in format!("\n{rendered}").split("\n---\n# Source: ").skip(1) {
         let Some((path, text)) = document.split_once('\n') else { continue };
-        match sources.iter_mut().find(|source| source.path == path) {
-            Some(source) => source.text += &format!("---\n{text}"),
-            None => sources.push(Source { path: path.to_owned(), text: text.to_owned() }),
-        }
+        add(&mut sources, path, text);
     }
     sources
+}
+
+fn add(sources: &mut Vec<Source>, path: &str, text: &str) {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match sources.iter_mut().find(|source| source.path == path) {
+        Some(source) => source.text += &format!("---\n{text}{end}"),
+        None => sources.push(Source { path: path.to_owned(), text: format!("{text}{end}") }),
+    }
 }
 
 #[cfg(test)]
@@ -94,5 +230,21 @@ mod tests {
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].text, "a: 1\n---\na: 2\n");
         assert_eq!(sources[1].path, "c/templates/b.yaml");
+    }
+
+    #[test]
+    fn only_a_whole_line_begins_a_document() {
+        let sources = by_path("---\n# Source: a.yaml\ntext: |\n  x---\n  # Source: b.yaml\n");
+        assert_eq!(sources.len(), 1);
+        assert_eq!(sources[0].text, "text: |\n  x---\n  # Source: b.yaml\n");
+    }
+
+    #[test]
+    fn a_hook_of_a_dry_run_is_a_document_of_its_file() {
+        let mut sources = by_path("---\n# Source: a.yaml\na: 1\n");
+        add(&mut sources, "a.yaml", "b: 1");
+        add(&mut sources, "h.yaml", "c: 1");
+        let texts: Vec<&str> = sources.iter().map(|source| source.text.as_str()).collect();
+        assert_eq!(texts, ["a: 1\n---\nb: 1\n", "c: 1\n"]);
     }
 }

@@ -74,7 +74,7 @@ fn excerpt(diagnostic: &Diagnostic, sources: &[Source]) -> Option<(NamedSource<S
     let rest = &shown[skip..];
     let word = rest.find([' ', ',', ':', '}', ']']).filter(|end| *end > 0).unwrap_or(rest.len());
     let span = SourceSpan::new((before + skip).into(), word);
-    Some((NamedSource::new(path, safe_lines.join("\n")), span))
+    Some((NamedSource::new(safe::line(path), safe_lines.join("\n")), span))
 }
 
 /// Whether the document around a line speaks of Secrets: then none of its text is shown, also where it cannot be parsed. The

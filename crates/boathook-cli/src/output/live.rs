@@ -12,6 +12,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::style::{DIM, ERROR, OK, WARNING, duration, paint};
 use super::{Printer, safe};
 
+/// Columns that kinds and names are padded to; longer ones stand out. Rust's padding panics above 65,535.
+const WIDEST: usize = 80;
+
 /// Shows run events as they happen.
 pub(crate) struct Live<'a> {
     printer: &'a Printer,
@@ -42,8 +45,12 @@ impl<'a> Live<'a> {
         }
         match &event.what {
             Happening::OperationStarted { hooks, .. } => {
-                self.width =
-                    hooks.iter().map(|hook| hook.kind.len() + hook.name.len() + 1).max().unwrap_or(0);
+                self.width = hooks
+                    .iter()
+                    .map(|hook| hook.kind.len() + hook.name.len() + 1)
+                    .max()
+                    .unwrap_or(0)
+                    .min(WIDEST);
                 self.hooks = hooks.iter().map(|hook| (hook.id.clone(), hook.clone())).collect();
             }
             Happening::StepStarted { step, .. } => self.start(step),
@@ -52,7 +59,7 @@ impl<'a> Live<'a> {
                 self.say(event, step, &format!("{}{percent}", safe::line(message)));
             }
             Happening::Log { step, source, level, line } => {
-                let line = safe::line(line);
+                let (source, line) = (safe::line(source), safe::line(line));
                 let text = match level {
                     LogLevel::Error => format!("{source}: {}", paint(ERROR, &line)),
                     LogLevel::Warn => format!("{source}: {}", paint(WARNING, &line)),
@@ -74,7 +81,11 @@ impl<'a> Live<'a> {
             }
             Happening::HookDeleted { step, object, policy } => {
                 if self.printer.verbose {
-                    self.say(event, step, &paint(DIM, &format!("deleted {} ({policy})", object.slug())));
+                    self.say(
+                        event,
+                        step,
+                        &paint(DIM, &format!("deleted {} ({policy})", safe::line(&object.slug()))),
+                    );
                 }
             }
             Happening::HookFinished { step, result } => self.finish(step, result),

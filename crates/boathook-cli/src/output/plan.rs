@@ -4,6 +4,7 @@ use boathook_core::authorize::describe;
 use boathook_core::plan::{HookRun, HookStep, HookWait, Plan, PluginRun, StepAction, StepPhase};
 use boathook_core::wasm_hook::Credential;
 
+use super::safe;
 use super::style::{DIM, HEADING, count, paint};
 use super::table::{self, Align};
 
@@ -22,6 +23,8 @@ pub(crate) fn render(plan: &Plan, verbose: bool) -> String {
     if !plan.chart.version.is_empty() {
         head += &format!(" · chart {} {}", plan.chart.name, plan.chart.version);
     }
+    // A plan is what people read before they let a stranger's hooks run: no name or image may paint over it.
+    let head = safe::line(&head);
     let mut out = format!("{}\n\n", paint(HEADING, &head));
     let rows = rows(plan, verbose);
     if !rows.is_empty() {
@@ -51,7 +54,12 @@ fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
         match &step.action {
             StepAction::Hook(hook) => rows.extend(hook_rows(phase, hook)),
             StepAction::Resource(resource) if verbose => {
-                rows.push(vec![phase, String::new(), resource.reference.slug(), "apply".to_owned()]);
+                rows.push(vec![
+                    phase,
+                    String::new(),
+                    safe::line(&resource.reference.slug()),
+                    "apply".to_owned(),
+                ]);
             }
             StepAction::Resource(_) if is_first => {
                 let objects = plan.steps.iter().filter(|other| other.phase == step.phase).count();
@@ -71,9 +79,14 @@ fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
 
 /// The hook's row; what it may touch goes on below it.
 fn hook_rows(phase: String, hook: &HookStep) -> Vec<Vec<String>> {
-    let mut touches = touches(hook).into_iter();
-    let first =
-        vec![phase, hook.weight.to_string(), hook.slug(), runs(hook), touches.next().unwrap_or_default()];
+    let mut touches = touches(hook).into_iter().map(|line| safe::line(&line));
+    let first = vec![
+        phase,
+        hook.weight.to_string(),
+        safe::line(&hook.slug()),
+        safe::line(&runs(hook)),
+        touches.next().unwrap_or_default(),
+    ];
     let below = touches.map(|line| vec![String::new(), String::new(), String::new(), String::new(), line]);
     std::iter::once(first).chain(below).collect()
 }
@@ -120,4 +133,49 @@ fn credential(credential: &Credential) -> String {
     };
     let seen = if credential.reveal { ", readable by the plugin" } else { "" };
     format!("credential {} ({source}{seen})", credential.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use boathook_core::plan::{self, ChartInfo, HookOrder, Operation, PlanInput, PlanOptions, ReleaseRef};
+    use boathook_core::{Source, dialect, manifest};
+
+    #[test]
+    fn no_name_of_a_manifest_drives_the_terminal() {
+        let text = "{apiVersion: v1, kind: Pod, metadata: {name: a, annotations: {helm.sh/hook: pre-install}}, \
+                    spec: {containers: [{image: \"x\\e[2K\\rinnocent\\u202e\"}]}}";
+        let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
+        let read = dialect::read(manifest::parse(&[source]).documents);
+        let plan = plan::build(
+            PlanInput {
+                operation: Operation::Install,
+                release: ReleaseRef { name: "web".to_owned(), namespace: "n".to_owned(), revision: 1 },
+                chart: ChartInfo {
+                    name: "c\u{1b}[2J".to_owned(),
+                    version: "1\n::error::x".to_owned(),
+                    app_version: None,
+                },
+                hooks: read.hooks,
+                resources: read.resources,
+                plugins: BTreeMap::new(),
+                diagnostics: Vec::new(),
+            },
+            &PlanOptions {
+                timeout: Duration::from_secs(1),
+                no_hooks: false,
+                skip_hooks: Vec::new(),
+                only_hooks: Vec::new(),
+                hook_order: HookOrder::Helm,
+            },
+        );
+        let shown = anstream::adapter::strip_str(&super::render(&plan, false)).to_string();
+        assert!(shown.contains("image x\\u{1b}[2K\\u{d}innocent\\u{202e}, waits"), "{shown}");
+        assert!(
+            shown.starts_with("Install web into n · revision 1 · chart c\\u{1b}[2J 1\\u{a}::error::x\n"),
+            "{shown}"
+        );
+    }
 }

@@ -66,7 +66,7 @@ fn failure(report: &Report, plan: &Plan) -> Option<String> {
 fn hook_facts(hook: &HookReport, plan: &Plan) -> String {
     let step = plan.steps.iter().find(|step| step.id == hook.id);
     let Some(StepAction::Hook(step)) = step.map(|step| &step.action) else { return String::new() };
-    let mut out = format!("  hook     {}:{}\n", step.origin.path, step.origin.line);
+    let mut out = format!("  hook     {}:{}\n", safe::line(&step.origin.path), step.origin.line);
     if let HookRun::Plugin(run) = &step.run {
         let digest: String = run.plugin.digest.chars().take("sha256:".len() + 8).collect();
         let version = &run.plugin.declaration.version;
@@ -75,7 +75,11 @@ fn hook_facts(hook: &HookReport, plan: &Plan) -> String {
         } else {
             format!("{} {version}", run.plugin.name)
         };
-        out += &format!("  plugin   {} ({}, {digest}…)\n", safe::line(&name), run.plugin.origin);
+        out += &format!(
+            "  plugin   {} ({}, {digest}…)\n",
+            safe::line(&name),
+            safe::line(&run.plugin.origin.to_string())
+        );
     }
     if hook.attempts > 1 {
         out += &format!("  attempts {}\n", hook.attempts);
@@ -162,7 +166,7 @@ fn objects(report: &Report) -> String {
             report.resources.iter().filter(|one| one.result == result).map(|one| one.object.slug()).collect();
         if !of.is_empty() {
             let names = if of.len() <= 5 {
-                format!(" {}", paint(DIM, &format!("({})", of.join(", "))))
+                format!(" {}", paint(DIM, &format!("({})", safe::line(&of.join(", ")))))
             } else {
                 String::new()
             };

@@ -16,9 +16,10 @@ use clap::Args;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::cli::GlobalArgs;
 use crate::commands::event;
 use crate::error::{BAD_INPUT, CliError, USAGE};
+use crate::global::GlobalArgs;
+use crate::input::Recorded;
 use crate::output::Printer;
 use crate::planning::{Planned, positive_duration};
 use crate::running::{self, Choices, OutputFlags};
@@ -104,7 +105,7 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
         only_hooks: Vec::new(),
         hook_order: HookOrder::Helm,
     };
-    let planned = Planned { plan: plan::build(input, &options), sources, chart_metadata: None };
+    let planned = Planned { plan: plan::build(input, &options), sources, recorded: Recorded::default() };
     if let Some(code) = running::refuse(&planned, &args.output, printer)? {
         return Ok(code);
     }
