@@ -135,13 +135,16 @@ impl Capabilities {
     /// Remembers a denial, for the user, and gives what the guest sees of it.
     fn deny(&mut self, denial: &Denial, call: String) -> wit::types::Denial {
         let hint = denial.hint.to_string();
-        tracing::debug!(call, reason = denial.reason, "denied");
         let seen = wit::types::Denial {
             capability: denial.capability.as_str().to_owned(),
             reason: denial.to_string(),
             grant_hint: hint.clone(),
         };
-        self.denied = Some(Denied { action: denial.action.clone(), call, hint });
+        // What the guest asked for may hold what it may read: the webhook's own URL, where its rule is missing.
+        let scrubber = self.log.scrubber();
+        let [action, call, hint] = [denial.action.clone(), call, hint].map(|text| scrubber.text(text));
+        tracing::debug!(call, "denied");
+        self.denied = Some(Denied { action, call, hint });
         seen
     }
 

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// Values shorter than this are not looked for: taking every `a` out of a log hides the log and tells the value.
 const SHORTEST: usize = 4;
+/// Shorter lines of a value of several lines are not looked for: they are `{` and `-----`.
+const SHORTEST_LINE: usize = 16;
 
 /// What to look for, and what to write instead.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +27,9 @@ impl Scrubber {
             let replacement = format!("[credential {name}]");
             // A `user:password` is two values on the wire.
             let password = credential.value.split_once(':').map(|(_, password)| password);
-            for value in [Some(credential.value.trim()), password].into_iter().flatten() {
+            // Of a key of several lines each line is a value: logs are looked at line by line.
+            let lines = credential.value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
+            for value in [Some(credential.value.trim()), password].into_iter().flatten().chain(lines) {
                 let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
                 let escaped = Value::from(value).to_string();
                 let base64 = base64::engine::general_purpose::STANDARD.encode(value);
@@ -122,6 +126,14 @@ mod tests {
     #[test]
     fn a_password_goes_also_without_its_user() {
         assert_eq!(scrubber(&[("db", "bob:hunter22")]).text("pw hunter22".to_owned()), "pw [credential db]");
+    }
+
+    #[test]
+    fn each_line_of_a_key_goes() {
+        let scrubber =
+            scrubber(&[("key", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQ==\n-----END KEY-----\n")]);
+        assert_eq!(scrubber.text("got MIIEvQIBADANBgkqhkiG".to_owned()), "got [credential key]");
+        assert_eq!(scrubber.text("9w0BAQ==".to_owned()), "9w0BAQ==", "too short to be told from other text");
     }
 
     #[test]

@@ -305,6 +305,25 @@ async fn what_must_not_be_sent_is_not(line: Value, code: &str) {
 }
 
 #[tokio::test]
+async fn a_denial_does_not_tell_the_credential_that_the_guest_was_shown() {
+    let lines = [
+        json!({"call": "http.send", "method": "POST", "url": "https://hooks.example.com/T0/tok-12345"}),
+        json!({"failure": {"retryable": false, "message": "denied"}}),
+    ];
+    let (_, run) = say(&lines, |call| {
+        let value =
+            CredentialValue { value: "https://hooks.example.com/T0/tok-12345".to_owned(), reveal: true };
+        call.credentials = BTreeMap::from([("hook".to_owned(), value)]);
+    })
+    .await;
+    let error = run.result.unwrap_err();
+    let PluginError::Denied { action, call, hint, .. } = &error else { panic!("{error:?}") };
+    for text in [action, call, hint] {
+        assert!(text.contains("[credential hook]") && !text.contains("tok-12345"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn outputs_progress_and_logs_become_signals_without_credentials() {
     let lines = [
         json!({"call": "outputs.set", "key": "result", "value": {"token": "tok-12345"}}),
