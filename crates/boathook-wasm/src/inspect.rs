@@ -16,6 +16,8 @@ const PACKAGE: &str = "boathook:hook/";
 pub(crate) const WORLD_VERSION: &str = "0.1.0";
 /// The custom section of a [`Declaration`].
 const DECLARATION_SECTION: &str = "boathook:plugin";
+/// Characters of a plugin's name.
+const MAX_NAME: usize = 63;
 /// Components within components.
 const MAX_NESTING: usize = 8;
 /// The WASI packages that are linked, with nothing behind them.
@@ -285,6 +287,11 @@ fn declared(json: &[u8], imports: &BTreeSet<Capability>, form: PluginForm) -> Re
     if declaration.name.is_empty() {
         return Err("its declaration has no name".to_owned());
     }
+    if !is_plugin_name(&declaration.name) {
+        return Err(format!(
+            "its declaration has a name that is none (1 to {MAX_NAME} letters, digits, '-', '_' and '.')"
+        ));
+    }
     if !declaration.world.is_empty() && !is_compatible(&declaration.world) {
         return Err(format!(
             "it was built for boathook:hook@{}, this host speaks {WORLD_VERSION}",
@@ -304,6 +311,12 @@ fn declared(json: &[u8], imports: &BTreeSet<Capability>, form: PluginForm) -> Re
     } else {
         Err(format!("it imports {} but does not declare it", missing.join(", ")))
     }
+}
+
+/// The name stands before each of the plugin's log lines: it must not look like anything else.
+fn is_plugin_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// A component declares what it imports, then; a command imports nothing of ours and declares nothing.

@@ -64,6 +64,9 @@ fn a_declaration_is_read() {
 #[test_case(&[], Some(r#"{"name":"a","world":"0.2.0"}"#),
     "x.wasm: it was built for boathook:hook@0.2.0, this host speaks 0.1.0"; "another version of the world")]
 #[test_case(&[], Some(r#"{"version":"1"}"#), "x.wasm: its declaration has no name"; "no name")]
+#[test_case(&[], Some(r#"{"name":"a\nok  pre-install"}"#), "x.wasm: its declaration has a name that is none"; "a name with a line break")]
+#[test_case(&[], Some(r#"{"name":"a\u001b[2J"}"#), "x.wasm: its declaration has a name that is none"; "a name with an escape")]
+#[test_case(&[], Some(&format!(r#"{{"name":"{}"}}"#, "a".repeat(64))), "x.wasm: its declaration has a name that is none"; "a long name")]
 #[test_case(&[], Some("{"), "x.wasm: its declaration (custom section boathook:plugin) cannot be read"; "no JSON")]
 #[test_case(&["boathook:hook/kubernetes@0.2.0"], None,
     "x.wasm: a component of another world: this host (boathook:hook@0.1.0) has no boathook:hook/kubernetes@0.2.0"; "newer interface")]
