@@ -28,10 +28,10 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Value>,
     /// The ordinary documents, each as `---`, `# Source: path`, text.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub manifest: String,
     /// All hooks, of every event, in install order. Never a kind that a plain Helm could not apply.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub hooks: Vec<HookEntry>,
     /// The revision.
     pub version: u32,
@@ -323,6 +323,12 @@ mod tests {
         let entry = json!({"events": ["example.com/x"], "last_run": {"phase": "Paused"}, "owner": {"a": 1}});
         let read: HookEntry = serde_json::from_value(entry.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), entry);
+    }
+
+    #[test]
+    fn what_is_empty_is_left_out_as_helm_leaves_it_out() {
+        let record = serde_json::to_value(Record::default()).unwrap();
+        assert_eq!((record.get("hooks"), record.get("manifest"), record.get("config")), (None, None, None));
     }
 
     #[test]
