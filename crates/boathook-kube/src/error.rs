@@ -70,6 +70,8 @@ fn kind(code: u16, reason: &str, message: &str) -> Kind {
         408 | 504 => Kind::Timeout,
         // etcd's own limit arrives as an internal error.
         500 if message.contains("request is too large") => Kind::TooLarge,
+        // Server-side apply says so of a field that the schema does not know: the object is at fault, not the server.
+        500 if message.starts_with("failed to create typed patch object") => Kind::Invalid,
         429 | 500 | 502 | 503 => Kind::Unavailable,
         _ => Kind::Other,
     }
@@ -153,6 +155,16 @@ mod tests {
         let error = from_answer(StatusCode::from_u16(code).unwrap(), body.to_string().as_bytes(), None);
         assert_eq!(error.message, "the server's words");
         error.kind
+    }
+
+    #[test]
+    fn a_field_that_the_schema_does_not_know_is_the_objects_fault() {
+        let message = "failed to create typed patch object (a/b; /v1, Kind=ConfigMap): .foo: field not declared in schema";
+        let body = json!({"code": 500, "message": message}).to_string();
+        assert_eq!(
+            from_answer(StatusCode::INTERNAL_SERVER_ERROR, body.as_bytes(), None).kind,
+            Kind::Invalid
+        );
     }
 
     #[test]
