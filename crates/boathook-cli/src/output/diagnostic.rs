@@ -8,22 +8,27 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, S
 
 use super::{Printer, safe};
 
-/// Prints all of them to stderr, in the order of the input.
+/// How many are shown: an input with more has one cause for most of them, and each takes time to lay out.
+const MOST: usize = 50;
+
+/// Prints them to stderr, in the order of the input.
 pub(crate) fn print(printer: &Printer, diagnostics: &[Diagnostic], sources: &[Source]) {
     let theme =
         if printer.color_on_stderr() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_links(false).with_width(100).with_context_lines(1);
-    for diagnostic in diagnostics {
-        if printer.quiet && diagnostic.severity != Severity::Error {
-            continue;
-        }
+    let wanted = |diagnostic: &&Diagnostic| !printer.quiet || diagnostic.severity == Severity::Error;
+    for diagnostic in diagnostics.iter().filter(wanted).take(MOST) {
         let shown = Shown::new(diagnostic, sources);
         let mut text = String::new();
         match handler.render_report(&mut text, &shown) {
             Ok(()) => printer.note(&text),
             Err(fmt::Error) => printer.note(&format!("{}\n", shown.message)),
         }
+    }
+    let more = diagnostics.iter().filter(wanted).count().saturating_sub(MOST);
+    if more > 0 {
+        printer.note(&format!("and {more} more; `-o json` lists them all\n"));
     }
 }
 
