@@ -1,10 +1,29 @@
-//! `/openapi/v3`: what clients read before they write. It says that writes take `fieldValidation`, so that kubectl leaves
-//! the check of fields to the server; schemas name the kinds and leave their fields open.
+//! `/openapi/v3` and `/openapi/v2`: what clients read before they write. The one says that writes take `fieldValidation`, so
+//! that kubectl leaves the check of fields to the server; schemas name the kinds and leave their fields open. The other knows
+//! no kind at all: kubectl and Helm ask it about what the first has not, such as a `List`, and let through what it has not.
 
+use futures::stream;
+use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::discovery;
 use crate::resource::{Registry, ResourceType};
+use crate::service::Answer;
+
+/// The media type of version 2 in protobuf, which is all that client-go takes. Requests also spell it `v2@v1.0`, which is no
+/// legal media type: clients refuse it in an answer.
+const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/// `swagger` (field 1) and `info` (field 2) with `title` and `version` of a `openapi.v2.Document`.
+const V2_DOCUMENT: &[u8] = b"\x0a\x032.0\x12\x1c\x0a\x11Boathook embedded\x12\x07v1.36.0";
+
+/// The document of version 2, in the encoding that is asked for.
+pub(crate) fn version_2(accept: &str) -> Answer {
+    if accept.contains("+protobuf") {
+        return Answer::Stream(Box::pin(stream::iter([Bytes::from_static(V2_DOCUMENT)])), V2_PROTOBUF);
+    }
+    let info = json!({"title": "Boathook embedded", "version": "v1.36.0"});
+    Answer::ok(json!({"swagger": "2.0", "info": info, "paths": {}}))
+}
 
 /// The list of documents.
 pub(crate) fn index(registry: &Registry) -> Value {

@@ -37,8 +37,9 @@ fn other(cluster: &Cluster, segments: &[&str], call: &Call) -> Result<Answer, Re
         ["healthz" | "livez" | "readyz", ..] => Ok(Answer::Text("ok".to_owned())),
         ["version"] => Ok(Answer::ok(discovery::version())),
         [] => Ok(Answer::ok(
-            json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}),
+            json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}),
         )),
+        ["openapi", "v2"] => Ok(openapi::version_2(&call.accept)),
         ["openapi", "v3"] => Ok(Answer::ok(openapi::index(&cluster.registry))),
         ["openapi", "v3", rest @ ..] => openapi::document(&cluster.registry, &rest.join("/"))
             .map(Answer::ok)

@@ -161,6 +161,21 @@ async fn apply_on_the_client_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_get_prints_may_be_applied() {
+    let Some(kubectl) = served().await else { return };
+    kubectl.ok(&["create", "configmap", "a", "--from-literal=k=v"], "");
+    kubectl.ok(&["create", "configmap", "b", "--from-literal=k=v"], "");
+    let list = kubectl.ok(&["get", "configmaps", "-o", "yaml"], "");
+    assert!(list.contains("kind: List"), "{list}");
+    kubectl.ok(&["delete", "configmaps", "a", "b"], "");
+    let applied = kubectl.ok(&["apply", "-f", "-"], &list);
+    assert!(applied.contains("configmap/a created") && applied.contains("configmap/b created"), "{applied}");
+    let unknown = "apiVersion: nope.example/v1\nkind: Widget\nmetadata: {name: w}\n";
+    let error = kubectl.fails(&["apply", "-f", "-"], unknown);
+    assert!(error.contains("no matches for kind \"Widget\" in version \"nope.example/v1\""), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn apply_on_the_server_side() {
     let Some(kubectl) = served().await else { return };
     let map = |value: &str| {

@@ -44,6 +44,12 @@ async fn versions_and_health() {
 }
 
 #[tokio::test]
+async fn version_2_is_there_for_what_version_3_has_not() {
+    let cluster = Cluster::new().await;
+    assert_eq!(cluster.get("/openapi/v2").await.ok()["swagger"], "2.0");
+}
+
+#[tokio::test]
 async fn writes_take_field_validation() {
     let cluster = Cluster::new().await;
     let index = cluster.get("/openapi/v3").await.ok();
