@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +16,15 @@ use crate::cluster::Cluster;
 use crate::shared::Shared;
 use crate::store::Store;
 
+/// Opens no link.
+const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 /// Name and version of the format.
 const FORMAT: &str = "boathook-embedded/1";
 /// How long changes are gathered before they are saved.
 const SAVE_AFTER: Duration = Duration::from_millis(200);
+
+/// The largest file that is read, bytes: a real one of this size would take minutes to work with.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -87,11 +93,14 @@ pub(crate) struct StateFile {
 impl StateFile {
     /// Locks a state file, waiting for another process at most this long, and reads it if it is there.
     pub(crate) fn open(path: &Path, wait: Duration) -> Result<(Self, Option<Cluster>), StateError> {
+        let unreadable = |source| StateError::Unreadable { path: path.to_owned(), source };
+        let real = real_path(path).map_err(unreadable)?;
+        let path = real.as_path();
         let lock = lock(path, wait)?;
-        let cluster = match std::fs::read(path) {
+        let cluster = match read(path) {
             Ok(bytes) => Some(parse(path, &bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(StateError::Unreadable { path: path.to_owned(), source }),
+            Err(source) => return Err(unreadable(source)),
         };
         let saved = AtomicU64::new(cluster.as_ref().map_or(0, |cluster| cluster.store.revision()));
         let file = Self {
@@ -161,6 +170,27 @@ impl StateFile {
     }
 }
 
+/// Where the file really lies: saving moves a new file into its place, and would put it in the place of a link. What is
+/// there must be a regular file: a pipe or a device would be read for ever.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+    let path = if is_link { path.canonicalize()? } else { path.to_owned() };
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is no regular file")),
+        Ok(_) | Err(_) => Ok(path),
+    }
+}
+
+/// Reads a file of bounded size.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other(format!("it has more than {} MiB", MAX_BYTES >> 20)));
+    }
+    Ok(bytes)
+}
+
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -177,6 +207,8 @@ fn lock(path: &Path, wait: Duration) -> Result<File, StateError> {
         .write(true)
         .create(true)
         .truncate(false)
+        // It is written to: in a folder of many users it could be somebody's link to one of our files.
+        .custom_flags(NOFOLLOW)
         .open(&name)
         .map_err(unreadable)?;
     let give_up = Instant::now() + wait;

@@ -115,6 +115,54 @@ fn a_file_that_cannot_be_read_or_made() {
 }
 
 #[test]
+fn what_is_no_regular_file_is_not_read_for_ever() {
+    let (folder, path) = file();
+    let error = Embedded::open_within(Path::new("/dev/zero"), Duration::ZERO).unwrap_err();
+    assert!(matches!(error, StateError::Unreadable { .. }), "{error}");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let error = Embedded::open_within(&path, Duration::ZERO).unwrap_err();
+    assert!(matches!(error, StateError::Unreadable { .. }), "{error}");
+    let large = folder.path().join("large.json");
+    std::fs::File::create(&large).unwrap().set_len(300 << 20).unwrap();
+    let error = Embedded::open_within(&large, Duration::ZERO).unwrap_err();
+    assert!(matches!(error, StateError::Unreadable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_link_stays_a_link() {
+    let (folder, path) = file();
+    drop(Embedded::open(&path).unwrap());
+    let link = folder.path().join("link.json");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for name in ["a", "b"] {
+        // Before the first save the link leads nowhere.
+        if !path.exists() {
+            assert!(matches!(Embedded::open(&link).unwrap_err(), StateError::Unreadable { .. }));
+            let embedded = Embedded::open(&path).unwrap();
+            create(&embedded, "first").await;
+            embedded.close().await.unwrap();
+        }
+        let embedded = Embedded::open(&link).unwrap();
+        create(&embedded, name).await;
+        embedded.close().await.unwrap();
+    }
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(["first", "a", "b"].iter().all(|name| text.contains(&format!("\"name\":\"{name}\""))), "{text}");
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_written_through() {
+    let (folder, path) = file();
+    let victim = folder.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path().join("state.json.lock")).unwrap();
+    assert!(matches!(Embedded::open(&path).unwrap_err(), StateError::Unreadable { .. }));
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
 fn a_second_writer_is_told_who_holds_the_file() {
     let (_folder, path) = file();
     let first = Embedded::open(&path).unwrap();
