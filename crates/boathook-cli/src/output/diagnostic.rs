@@ -32,6 +32,12 @@ pub(crate) fn print(printer: &Printer, diagnostics: &[Diagnostic], sources: &[So
     }
 }
 
+/// What a document that may hold secrets speaks of, in lower case.
+const SECRET_WORDS: [&str; 8] =
+    ["secret", "passw", "token", "stringdata", "credential", "apikey", "api_key", "private"];
+/// Bytes of a line that is shown.
+const WIDEST: usize = 400;
+
 /// A diagnostic as miette takes it.
 #[derive(Debug)]
 struct Shown {
@@ -68,31 +74,37 @@ fn excerpt(diagnostic: &Diagnostic, sources: &[Source]) -> Option<(NamedSource<S
     let source = sources.iter().find(|source| source.path == path)?;
     let lines: Vec<&str> = source.text.lines().collect();
     let text = *lines.get(line.checked_sub(1)?)?;
-    if may_hold_secrets(&lines, line - 1) || text.len() > 400 {
+    if may_hold_secrets(&lines, line - 1) || text.len() > WIDEST {
         return None;
     }
-    let safe_lines: Vec<String> = lines.iter().map(|line| safe::line(line)).collect();
-    let before: usize = safe_lines[..line - 1].iter().map(|line| line.len() + 1).sum();
-    let shown = &safe_lines[line - 1];
+    // Only the lines around it are shown, so only they are copied; line breaks keep the numbers right.
+    let first = line.saturating_sub(2);
+    let around = lines[first..lines.len().min(line + 1)].iter();
+    let around: Vec<String> =
+        around.map(|line| if line.len() > WIDEST { "…".to_owned() } else { safe::line(line) }).collect();
+    let before = first + around[..line - 1 - first].iter().map(|line| line.len() + 1).sum::<usize>();
+    let shown = &around[line - 1 - first];
     let skip: usize =
         shown.char_indices().nth(column.saturating_sub(1)).map_or(shown.len(), |(index, _)| index);
     let rest = &shown[skip..];
     let word = rest.find([' ', ',', ':', '}', ']']).filter(|end| *end > 0).unwrap_or(rest.len());
     let span = SourceSpan::new((before + skip).into(), word);
-    Some((NamedSource::new(safe::line(path), safe_lines.join("\n")), span))
+    let text = "\n".repeat(first) + &around.join("\n");
+    Some((NamedSource::new(safe::line(path), text), span))
 }
 
-/// Whether the document around a line speaks of Secrets: then none of its text is shown, also where it cannot be parsed. The
-/// neighbouring lines that an excerpt shows are looked at too.
+/// Whether the document of a line that an excerpt shows (the line and its neighbours) speaks of Secrets: then none of its
+/// text is shown, also where it cannot be parsed.
 fn may_hold_secrets(lines: &[&str], index: usize) -> bool {
-    let start = lines[..index].iter().rposition(|line| line.starts_with("---")).unwrap_or(0);
-    let end = lines[index..].iter().skip(1).position(|line| line.starts_with("---"));
-    let end = end.map_or(lines.len(), |offset| index + 1 + offset);
-    let first = start.saturating_sub(2);
-    let last = (end + 2).min(lines.len());
-    lines[first..last].iter().any(|line| {
-        let lower = line.to_ascii_lowercase();
-        ["secret", "password", "token", "stringdata"].iter().any(|word| lower.contains(word))
+    let shown = index.saturating_sub(1)..lines.len().min(index + 2);
+    shown.into_iter().any(|line| {
+        let is_start = |line: &&str| line.starts_with("---");
+        let start = lines[..=line].iter().rposition(is_start).unwrap_or(0);
+        let end = lines[line + 1..].iter().position(is_start).map_or(lines.len(), |offset| line + 1 + offset);
+        lines[start..end].iter().any(|line| {
+            let lower = line.to_ascii_lowercase();
+            SECRET_WORDS.iter().any(|word| lower.contains(word))
+        })
     })
 }
 
@@ -157,9 +169,21 @@ mod tests {
         let text =
             "kind: ConfigMap\na: 1\nb: 2\nc: 3\n---\nkind: Secret\nx: hunter2\n---\na: 1\nb: 2\nc: 3\n";
         assert_eq!(at(7, 1, text), None);
-        assert!(at(1, 1, text).is_none(), "its neighbour would be shown with it");
+        assert!(at(4, 1, text).is_none(), "its neighbour would be shown with it");
+        assert!(at(1, 1, text).is_some());
         assert!(at(11, 1, text).is_some());
         assert_eq!(at(2, 1, "kind: [Secret\nx: hunter2\n"), None, "also where it cannot be parsed");
+    }
+
+    #[test]
+    fn only_the_lines_around_are_copied_and_long_ones_are_left_out() {
+        let text = format!("{}a: 1\nkey: b\n{}\n", "x: y\n".repeat(1_000), "\t".repeat(5_000));
+        let source = Source { path: "a.yaml".to_owned(), text };
+        let diagnostic = Diagnostic::error("x", "wrong").at("a.yaml", 1_002, 6);
+        let (source, span) = excerpt(&diagnostic, &[source]).unwrap();
+        assert_eq!(&source.inner()[span.offset()..][..span.len()], "b");
+        assert_eq!(source.inner().trim_start(), "a: 1\nkey: b\n…");
+        assert_eq!(source.inner()[..span.offset()].lines().count(), 1_002);
     }
 
     #[test]
