@@ -14,7 +14,7 @@ use boathook_engine::plugin_host::PluginHost;
 use boathook_engine::{Context, Options, execute, retry};
 use clap::Args;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CliError;
@@ -119,16 +119,15 @@ pub(crate) async fn run(
     Ok(report.exit_code)
 }
 
-/// The report in the chosen format, and in the file if one was asked for.
+/// The report in the chosen format, and in the file if one was asked for: in this order, because a file that cannot be
+/// written must not cost the other.
 fn finish(report: &Report, output: &OutputFlags, printer: &Printer) -> Result<(), CliError> {
-    if let Some(file) = &output.report {
-        write_report(report, file)?;
-    }
     match output.output {
-        RunFormat::Text => Ok(()),
-        RunFormat::Json => printer.json(report),
-        RunFormat::Jsonl => printer.json_line(report),
+        RunFormat::Text => {}
+        RunFormat::Json => printer.json(report)?,
+        RunFormat::Jsonl => printer.json_line(report)?,
     }
+    output.report.as_ref().map_or(Ok(()), |file| write_report(report, file))
 }
 
 fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
@@ -142,11 +141,15 @@ fn write_report(report: &Report, file: &Path) -> Result<(), CliError> {
     })
 }
 
-/// Cancels on the first SIGINT or SIGTERM, ends the process at the second. Gives the exit code of the first.
+/// Cancels on the first SIGINT, SIGTERM or SIGHUP (a closed terminal leaves no release pending either), ends the process at the second. Gives the exit code of the first.
 fn watch_signals(cancel: CancellationToken) -> Result<Arc<AtomicU8>, CliError> {
     let cannot = |error: std::io::Error| CliError::internal(format!("cannot watch for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut hangup = match hangup_is_ignored() {
+        true => None,
+        false => Some(signal(SignalKind::hangup()).map_err(cannot)?),
+    };
     let code = Arc::new(AtomicU8::new(130));
     let first = code.clone();
     tokio::spawn(async move {
@@ -154,6 +157,7 @@ fn watch_signals(cancel: CancellationToken) -> Result<Arc<AtomicU8>, CliError> {
             let number = tokio::select! {
                 _ = interrupt.recv() => 130,
                 _ = terminate.recv() => 143,
+                () = next(&mut hangup) => 129,
             };
             if cancel.is_cancelled() {
                 end_now(number);
@@ -163,6 +167,22 @@ fn watch_signals(cancel: CancellationToken) -> Result<Arc<AtomicU8>, CliError> {
         }
     });
     Ok(code)
+}
+
+/// The next signal of a kind that is watched, or never.
+async fn next(watched: &mut Option<Signal>) {
+    match watched {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started us wants us to outlive the terminal, as `nohup` does: a signal that is watched is not ignored
+/// any more. Where the system does not say, it is taken for not ignored.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 #[expect(clippy::exit, reason = "the second signal means: at once, nothing more is written")]

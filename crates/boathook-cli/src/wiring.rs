@@ -96,10 +96,13 @@ fn state_error(error: StateError) -> CliError {
     let locked = matches!(error, StateError::Locked { .. });
     let hint = if locked {
         "wait for the other command to end, or use another state file"
+    } else if matches!(error, StateError::Unreadable { .. } | StateError::Unwritable { .. }) {
+        "name a file in a folder that exists and that you may write to"
     } else {
         "the file was left as it is: repair it, or move it away to start with an empty cluster"
     };
-    CliError::new(if locked { LOCKED } else { BAD_INPUT }, error.to_string()).hint(hint)
+    let reason = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+    CliError::new(if locked { LOCKED } else { BAD_INPUT }, format!("{error}{reason}")).hint(hint)
 }
 
 /// Where plugins are looked for.
