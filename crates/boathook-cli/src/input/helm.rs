@@ -55,11 +55,9 @@ fn is_upgrade(event: HookEvent) -> bool {
 struct DryRun {
     #[serde(default)]
     manifest: String,
-    #[serde(default)]
-    hooks: Vec<DryRunHook>,
+    hooks: Option<Vec<DryRunHook>>,
     chart: Value,
-    #[serde(default)]
-    config: Map<String, Value>,
+    config: Option<Map<String, Value>>,
     #[serde(default)]
     info: DryRunInfo,
 }
@@ -83,6 +81,7 @@ fn install(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, C
     let output = helm(&values.helm, &words)?;
     if !output.status.success() && said(&output).contains(UNREACHABLE) {
         let mut input = template(args, release, namespace, false)?;
+        input.diagnostics.extend(crds_left_out(args)?);
         input.diagnostics.push(
             Diagnostic::warning("values-not-recorded", "the release record will not hold the chart's values")
                 .help("this helm tells them only with a cluster at hand; Helm 4 tells them without"),
@@ -95,7 +94,7 @@ fn install(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, C
         CliError::new(BAD_INPUT, format!("{}: helm printed no release: {error}", args.source))
     })?;
     let mut sources = by_path(&manifest);
-    for DryRunHook { path, manifest } in hooks {
+    for DryRunHook { path, manifest } in hooks.unwrap_or_default() {
         add(&mut sources, &path, &manifest);
     }
     diagnostics.extend(crds_left_out(args)?);
@@ -103,7 +102,7 @@ fn install(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, C
         sources,
         base: base(args),
         chart: about(chart.get("metadata").unwrap_or(&Value::Null)),
-        recorded: Recorded { chart: Some(chart), config, notes: info.notes },
+        recorded: Recorded { chart: Some(chart), config: config.unwrap_or_default(), notes: info.notes },
         diagnostics,
     })
 }
@@ -180,8 +179,9 @@ fn helm(program: &str, args: &[&str]) -> Result<Output, CliError> {
     })
 }
 
+/// What Helm wrote on stderr. The dry run of an install is how charts are read here; that it "failed" must not alarm anybody.
 fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+    String::from_utf8_lossy(&output.stderr).trim().replacen("INSTALLATION FAILED: ", "", 1)
 }
 
 /// What Helm says although it renders: documents that it drops, values that are no tables.
@@ -221,6 +221,83 @@ fn add(sources: &mut Vec<Source>, path: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A program that answers as `helm` would, by its first two words. A shell writes it: a file that we had open ourselves
+    /// might still be open in the child of another test, and cannot be run then.
+    fn helm_that(folder: &Path, answers: &str) -> SourceArgs {
+        let program = folder.join("helm");
+        let script = format!("#!/bin/sh\ncase \"$1 $2\" in\n{answers}\nesac\n");
+        let write = r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#;
+        let written = Command::new("sh").args(["-c", write]).arg(&program).arg(script).status().unwrap();
+        assert!(written.success());
+        let values = ValuesArgs { helm: program.to_string_lossy().into_owned(), ..ValuesArgs::default() };
+        SourceArgs { source: "c.tgz".to_owned(), values }
+    }
+
+    const CHART: &str = r#""show chart") echo '{"name": "c", "version": "1.0.0"}';;"#;
+    const NO_CRDS: &str = r#""show crds") ;;"#;
+    const TEMPLATE: &str =
+        r##""template web") printf -- '---\n# Source: c/templates/a.yaml\nargs: "%s"\n' "$*";;"##;
+
+    #[test]
+    fn a_dry_run_gives_the_record_its_values_notes_and_chart() {
+        let folder = tempfile::tempdir().unwrap();
+        let release = r##"{"manifest": "---\n# Source: c/templates/a.yaml\na: 1\n", "config": {"k": 1},
+            "info": {"notes": "hi"}, "chart": {"metadata": {"name": "c", "version": "1.0.0"}, "values": {"d": 2}},
+            "hooks": [{"path": "c/templates/h.yaml", "manifest": "b: 1"}]}"##;
+        let said = "level=INFO msg=\"skipping unknown hooks\"";
+        let install = format!("\"install web\") echo '{said}' >&2; cat <<'END'\n{release}\nEND\n;;");
+        let args = helm_that(folder.path(), &format!("{install}\n{NO_CRDS}"));
+        let input = render(&args, Operation::Install, "web", "prod").unwrap();
+        let paths: Vec<&str> = input.sources.iter().map(|source| source.path.as_str()).collect();
+        assert_eq!(paths, ["c/templates/a.yaml", "c/templates/h.yaml"]);
+        assert_eq!(Value::Object(input.recorded.config), json!({"k": 1}));
+        assert_eq!(input.recorded.notes.as_deref(), Some("hi"));
+        assert_eq!(input.recorded.chart.unwrap()["values"], json!({"d": 2}));
+        assert_eq!((input.chart.name.as_str(), input.chart.version.as_str()), ("c", "1.0.0"));
+        let codes: Vec<(&str, &str)> =
+            input.diagnostics.iter().map(|one| (one.code.as_str(), one.message.as_str())).collect();
+        assert_eq!(codes, [("helm", said)]);
+    }
+
+    #[test]
+    fn crds_that_are_not_installed_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let answers =
+            r#""install web") echo '{"chart": {}}';; "show crds") echo 'kind: CustomResourceDefinition';;"#;
+        let input = render(&helm_that(folder.path(), answers), Operation::Install, "web", "prod").unwrap();
+        assert_eq!(input.diagnostics[0].code, "crds-not-installed");
+    }
+
+    #[test]
+    fn a_helm_that_wants_a_cluster_renders_without_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let install = r#""install web") echo 'Error: INSTALLATION FAILED: Kubernetes cluster unreachable: …' >&2; exit 1;;"#;
+        let args = helm_that(folder.path(), &format!("{install}\n{TEMPLATE}\n{CHART}\n{NO_CRDS}"));
+        let input = render(&args, Operation::Install, "web", "prod").unwrap();
+        assert_eq!(input.sources[0].text, "args: \"template web c.tgz --namespace prod\"\n");
+        assert_eq!(input.chart.name, "c");
+        assert_eq!(input.diagnostics[0].code, "values-not-recorded");
+    }
+
+    #[test]
+    fn any_other_failure_is_helms_to_explain() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = helm_that(folder.path(), r#"*) echo 'Error: INSTALLATION FAILED: no way' >&2; exit 1;;"#);
+        let error = render(&args, Operation::Install, "web", "prod").unwrap_err();
+        assert_eq!((error.exit_code, error.message.as_str()), (BAD_INPUT, "helm cannot render c.tgz"));
+        assert_eq!(error.hint.as_deref(), Some("Error: no way"));
+    }
+
+    #[test]
+    fn hooks_of_an_upgrade_see_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = helm_that(folder.path(), &format!("{TEMPLATE}\n{CHART}"));
+        let text =
+            |event| render(&args, Operation::Run(event), "web", "prod").unwrap().sources[0].text.clone();
+        assert!(text(HookEvent::PreUpgrade).contains("--is-upgrade"));
+        assert!(!text(HookEvent::PreInstall).contains("--is-upgrade"));
+    }
 
     #[test]
     fn documents_go_back_to_their_files() {
