@@ -74,13 +74,16 @@ fn usage(error: &clap::Error) -> u8 {
 }
 
 /// One thread runs everything: a second one would cost a hook more (address-space changes in a process with two busy
-/// threads are slow) than it gains.
+/// threads are slow) than it gains. Work on other threads that was given up (a plugin that compiles for minutes) ends with
+/// the process and does not hold it.
 fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CliError::internal(format!("cannot start: {error}")))?
-        .block_on(future)
+        .map_err(|error| CliError::internal(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_background();
+    result
 }
 
 async fn dispatch(cli: Cli, printer: &Printer) -> Result<u8, CliError> {
@@ -96,5 +99,25 @@ async fn dispatch(cli: Cli, printer: &Printer) -> Result<u8, CliError> {
         Command::Plugin(args) => plugin::run(args, &global, printer).await,
         Command::Embedded(args) => embedded::run(args, &global, printer).await,
         Command::Completion(args) => completion::run(args, &mut Cli::command(), printer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn work_that_was_given_up_does_not_hold_the_process() {
+        let started = Instant::now();
+        let given_up = async {
+            drop(tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(60))));
+            // Lets the task begin: one that waits in the queue would be thrown away in any case.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(7)
+        };
+        assert_eq!(block_on(given_up).unwrap(), 7);
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }
