@@ -1,0 +1,198 @@
+//! A place where the program runs alone: a folder of its own, no kubeconfig, no variable of ours, no colour.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What refusing a bad input may take: KiB of memory, and milliseconds of processor time.
+const MOST_MEMORY: u64 = 256 << 10;
+const MOST_TIME: u64 = 2_000;
+
+/// A folder in which the program runs.
+pub(crate) struct TestEnv {
+    folder: tempfile::TempDir,
+}
+
+/// What one run of the program gave.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => writeln!(f, "exit {code}")?,
+            None => writeln!(f, "killed")?,
+        }
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !text.is_empty() {
+                write!(f, "--- {name}\n{text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the program prints UTF-8");
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// stdout as one JSON document.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}):\n{self}"))
+    }
+
+    /// The run, if it ended with 0.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self}");
+        self
+    }
+}
+
+impl TestEnv {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file, with the folders above it.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Copies an example of the repository, with a port of the test in place of the demo's.
+    pub(crate) fn example(&self, name: &str, port: u16) {
+        copy(&root().join("examples").join(name), &self.path(name), port);
+    }
+
+    /// The program, to be run in the folder.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.prepare(Command::new(boathook()), args)
+    }
+
+    /// Another program, in the same surroundings.
+    pub(crate) fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
+        command.args(args).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.path("home")).env("NO_COLOR", "1").env("LC_ALL", "C");
+        for (variable, folder) in [("XDG_CACHE_HOME", "cache"), ("XDG_DATA_HOME", "data"), ("TMPDIR", "tmp")]
+        {
+            command.env(variable, self.path(folder));
+        }
+        std::fs::create_dir_all(self.path("tmp")).unwrap();
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        Run::of(&self.command(args).output().unwrap())
+    }
+
+    /// Runs the program with a text on stdin.
+    pub(crate) fn run_with(&self, args: &[&str], stdin: &[u8]) -> Run {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin).unwrap();
+        Run::of(&child.wait_with_output().unwrap())
+    }
+
+    /// Runs the program on an input that it must refuse: it takes little memory and time for it, and leaves the state
+    /// file `state.json` as it is.
+    #[track_caller]
+    pub(crate) fn refuses(&self, args: &[&str]) -> Run {
+        let state = || std::fs::read(self.path("state.json")).ok();
+        let before = state();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_measure"));
+        command.arg(self.path("used")).arg(boathook());
+        let run = Run::of(&self.prepare(command, args).output().unwrap());
+        let used = std::fs::read_to_string(self.path("used")).unwrap();
+        let (memory, time) = used.split_once(' ').unwrap();
+        assert!(run.code != Some(0), "nothing was refused:\n{run}");
+        assert!(memory.parse::<u64>().unwrap() <= MOST_MEMORY, "{memory} KiB:\n{run}");
+        assert!(time.parse::<u64>().unwrap() <= MOST_TIME, "{time} ms:\n{run}");
+        assert!(before == state(), "the state file was changed:\n{run}");
+        run
+    }
+}
+
+fn copy(from: &Path, to: &Path, port: u16) {
+    if from.is_dir() {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()), port);
+        }
+    } else {
+        let text = std::fs::read_to_string(from).unwrap();
+        std::fs::write(to, text.replace("127.0.0.1:8642", &format!("127.0.0.1:{port}"))).unwrap();
+    }
+}
+
+/// The folder of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// The program, beside the test's own helper.
+pub(crate) fn boathook() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_measure")).with_file_name("boathook");
+    assert!(path.is_file(), "{} is not there: run `cargo xtask test`, which builds it first", path.display());
+    path
+}
+
+/// Another program of the user's machine: a variable names it, or it is on the PATH. Where it is missing CI fails, and
+/// a test elsewhere says that it looks at nothing.
+#[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(format!("BOATHOOK_{}", name.to_uppercase())).map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = named
+        .or_else(|| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()));
+    if found.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} is not on the PATH");
+        eprintln!("skipped: {name} is not on the PATH");
+    }
+    found
+}
+
+/// Replaces what differs from run to run, for snapshots.
+#[macro_export]
+macro_rules! snapshot {
+    ($value:expr, @$expected:literal) => {{
+        let mut settings = insta::Settings::clone_current();
+        for (pattern, to) in $crate::env::FILTERS {
+            settings.add_filter(pattern, *to);
+        }
+        settings.bind(|| insta::assert_snapshot!($value, @$expected));
+    }};
+}
+
+/// Times, durations, digests, ports, ids.
+pub(crate) const FILTERS: &[(&str, &str)] = &[
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[time]"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+    (r"\b\d\d:\d\d:\d\d\b", "[clock]"),
+    (r"\b\d+(\.\d+)? m?s\b", "[duration]"),
+    (r#""durationMs": \d+"#, r#""durationMs": "[ms]""#),
+    (r"sha256:[0-9a-f]{8,64}", "sha256:[digest]"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+    (r"/[^ ]*/\.tmp[A-Za-z0-9]+", "[folder]"),
+    (r"-[a-z0-9]{5}/main", "-[pod]/main"),
+    (r"process \d+", "process [pid]"),
+    (r#"time="[0-9.]+""#, r#"time="[seconds]""#),
+];

@@ -1,0 +1,19 @@
+//! The built program as its users meet it: arguments in; stdout, stderr, exit code and files out. Nothing here looks
+//! inside. `cargo xtask test` builds the program and its plugins first.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says no, also in what tests share")]
+
+mod cases;
+mod cli_arguments;
+mod cli_bad_manifests;
+mod cli_bad_plugins;
+mod cli_chart;
+mod cli_clusters;
+mod cli_examples;
+mod cli_hostile;
+mod cli_json;
+mod cli_plugin;
+mod cli_serve;
+mod cli_signals;
+mod env;
+mod receiver;
+mod reference;
