@@ -10,8 +10,8 @@ use serde_json::Value;
 
 /// Values shorter than this are not looked for: taking every `a` out of a log hides the log and tells the value.
 const SHORTEST: usize = 4;
-/// Shorter lines of a value of several lines are not looked for: they are `{` and `-----`.
-const SHORTEST_LINE: usize = 16;
+/// Shorter parts of a value are not looked for: they are words such as `-----` and `services`.
+const SHORTEST_PART: usize = 16;
 
 /// What to look for, and what to write instead.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +28,9 @@ impl Scrubber {
             // A `user:password` is two values on the wire.
             let password = credential.value.split_once(':').map(|(_, password)| password);
             // Of a key of several lines each line is a value: logs are looked at line by line.
-            let lines = credential.value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
-            for value in [Some(credential.value.trim()), password].into_iter().flatten().chain(lines) {
+            let lines = credential.value.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_PART);
+            let whole = [Some(credential.value.trim()), password].into_iter().flatten();
+            for value in whole.chain(lines).chain(url_parts(credential.value.trim())) {
                 let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
                 let escaped = Value::from(value).to_string();
                 let base64 = base64::engine::general_purpose::STANDARD.encode(value);
@@ -85,6 +86,19 @@ impl Scrubber {
     }
 }
 
+/// What of a URL is secret by itself, as a server tells it that answers `Cannot POST /services/…`: path and query, and
+/// what is long in them.
+fn url_parts(value: &str) -> impl Iterator<Item = &str> {
+    let target = value.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
+    let path = target.and_then(|target| target.split('?').next());
+    let parts = target.into_iter().flat_map(|target| target.split(['/', '?', '&', '=']));
+    target
+        .into_iter()
+        .chain(path)
+        .filter(|part| part.len() > "/webhook".len())
+        .chain(parts.filter(|part| part.len() >= SHORTEST_PART))
+}
+
 fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
     bytes.windows(pattern.len()).position(|window| window == pattern)
 }
@@ -126,6 +140,21 @@ mod tests {
     #[test]
     fn a_password_goes_also_without_its_user() {
         assert_eq!(scrubber(&[("db", "bob:hunter22")]).text("pw hunter22".to_owned()), "pw [credential db]");
+    }
+
+    #[test]
+    fn a_url_goes_also_without_its_host() {
+        let scrubber =
+            scrubber(&[("hook", "https://h.example/services/T0/AbCdEfGhIjKlMnOpQr?key=1234567890abcdef")]);
+        for text in [
+            "Cannot POST /services/T0/AbCdEfGhIjKlMnOpQr?key=1234567890abcdef",
+            "Cannot POST /services/T0/AbCdEfGhIjKlMnOpQr",
+            "Cannot POST AbCdEfGhIjKlMnOpQr",
+            "Cannot POST 1234567890abcdef",
+        ] {
+            assert_eq!(scrubber.text(text.to_owned()), "Cannot POST [credential hook]");
+        }
+        assert_eq!(scrubber.text("services of h.example".to_owned()), "services of h.example");
     }
 
     #[test]
