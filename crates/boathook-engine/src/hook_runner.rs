@@ -205,7 +205,7 @@ async fn delete_by(
     created: &[Created],
     policy: &DeletePolicy,
 ) -> Result<(), RunError> {
-    if !hook.has_policy(policy) || hook.kind == CRD || run.context.options.dry_run {
+    if !hook.has_policy(policy) || run.context.options.dry_run {
         return Ok(());
     }
     let cluster = run.context.cluster.clone();

@@ -289,6 +289,27 @@ async fn a_definition_is_never_deleted() {
     assert_eq!(story.hook("pre-install/1").message, "configured");
 }
 
+/// Helm looks at the recorded kind, `List`, and would delete it.
+#[tokio::test(start_paused = true)]
+async fn a_definition_in_a_list_is_never_deleted() {
+    let bench = Bench::new();
+    bench.cluster.put(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "c", "annotations": {"helm.sh/hook": "pre-install"}}}));
+    let mut list = hook("List", "", &ALL);
+    list.objects = hook("CustomResourceDefinition", "c", &[]).objects;
+    list.objects.extend(hook("ConfigMap", "m", &[]).objects);
+    bench.execute(&plans::run(&[list])).await;
+    assert_eq!(
+        bench.cluster.effects(),
+        [
+            "apply CustomResourceDefinition c",
+            "apply ConfigMap prod/m",
+            "delete ConfigMap prod/m",
+            "wait ConfigMap prod/m",
+        ]
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_timeout_fails_the_hook_and_applies_its_policy() {
     let bench = Bench::new();
