@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CliError;
-use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, summary};
+use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, release, summary};
 use crate::planning::Planned;
 use crate::wiring::Session;
 
@@ -113,6 +113,9 @@ pub(crate) async fn run(
     }
     if output.output == RunFormat::Text {
         summary::print(printer, &report, plan);
+        if report.outcome == Outcome::Succeeded {
+            printer.result(&release::notes(context.options.notes.as_deref()));
+        }
     }
     finish(&report, output, printer)?;
     closed?;

@@ -152,12 +152,15 @@ pub(crate) fn status(stored: &Stored) -> String {
         ];
         out += &format!("\n{}", table::render("", &columns, &rows));
     }
-    if let Some(notes) =
-        record.info.rest.get("notes").and_then(Value::as_str).filter(|notes| !notes.is_empty())
-    {
-        out += &format!("\n{}\n{}\n", paint(HEADING, "NOTES:"), safe::lines(notes));
+    out + &notes(record.info.rest.get("notes").and_then(Value::as_str))
+}
+
+/// What a chart tells its users, under its heading; nothing if it has nothing to tell.
+pub(crate) fn notes(notes: Option<&str>) -> String {
+    match notes.map(str::trim_end) {
+        None | Some("") => String::new(),
+        Some(notes) => format!("\n{}\n{}\n", paint(HEADING, "NOTES:"), safe::lines(notes)),
     }
-    out
 }
 
 /// `helm status -o json`: the record without its chart, with our hooks among Helm's.
