@@ -131,19 +131,24 @@ pub fn format_duration(duration: Duration) -> String {
 mod optional_duration {
     use super::{Deserialize as _, Deserializer, Duration, Serializer, format_duration, parse_duration};
 
-    pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match value {
             Some(duration) => serializer.serialize_str(&format_duration(*duration)),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|text| {
-            parse_duration(&text)
-                .filter(|duration| !duration.is_zero())
-                .ok_or_else(|| serde::de::Error::custom("expected a positive duration such as \"30s\" or \"1m30s\""))
+            parse_duration(&text).filter(|duration| !duration.is_zero()).ok_or_else(|| {
+                serde::de::Error::custom("expected a positive duration such as \"30s\" or \"1m30s\"")
+            })
         })
         .transpose()
     }
@@ -182,7 +187,11 @@ mod bytes {
                     "Gi" => Some(1 << 30),
                     _ => None,
                 };
-                text[..split].parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit))
+                text[..split]
+                    .parse::<u64>()
+                    .ok()
+                    .zip(unit)
+                    .and_then(|(number, unit)| number.checked_mul(unit))
             }
         };
         parsed.ok_or_else(|| serde::de::Error::custom("expected bytes such as 1048576 or \"64Mi\""))
