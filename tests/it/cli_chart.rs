@@ -36,6 +36,8 @@ fn a_chart_is_rendered_with_values_and_installed() {
     let list = env.run(&["list", "--cluster", "embedded:state.json", "-o", "json"]).ok().json();
     assert_eq!((&list[0]["name"], &list[0]["status"]), (&"web".into(), &"deployed".into()));
     assert!(list[0]["chart"].as_str().unwrap().starts_with("first-chart-"), "{list}");
+    let values = env.run(&["get", "values", "web", "--cluster", "embedded:state.json"]).ok().json();
+    assert_eq!(values["slackWebhookUrl"], format!("http://127.0.0.1:{}/services/chart", receiver.port));
 }
 
 #[test]
