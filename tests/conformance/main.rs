@@ -29,8 +29,11 @@ use std::path::Path;
 
 use case::Case;
 
+/// An expected file and what makes its text.
+type Expected<T> = (&'static str, fn(&T) -> String);
+
 /// Expected files of what was read and planned.
-const READING: [(&str, fn(&case::Outcome) -> String); 7] = [
+const READING: [Expected<case::Outcome>; 7] = [
     ("documents.txt", show::documents),
     ("hooks.txt", show::hooks),
     ("manifest.yaml", show::manifest),
@@ -41,7 +44,7 @@ const READING: [(&str, fn(&case::Outcome) -> String); 7] = [
 ];
 
 /// Expected files of what was executed. A case with one of them runs.
-const RUNNING: [(&str, fn(&world::Story) -> String); 3] =
+const RUNNING: [Expected<world::Story>; 3] =
     [("requests.txt", show::requests), ("stored.txt", show::stored), ("report.json", show::report)];
 
 fn run(path: &Path) -> datatest_stable::Result<()> {

@@ -16,8 +16,8 @@ fn with_state<'a>(args: &[&'a str]) -> Vec<&'a str> {
 /// An object of the state file.
 fn stored_object(env: &TestEnv, kind: &str, name: &str) -> Option<Value> {
     let state: Value = serde_json::from_slice(&std::fs::read(env.path("state.json")).unwrap()).unwrap();
-    let objects = state["objects"].as_array().unwrap().iter().map(|entry| &entry["object"]);
-    objects.filter(|object| object["kind"] == kind && object["metadata"]["name"] == name).cloned().next()
+    let mut objects = state["objects"].as_array().unwrap().iter().map(|entry| &entry["object"]);
+    objects.find(|object| object["kind"] == kind && object["metadata"]["name"] == name).cloned()
 }
 
 #[test]

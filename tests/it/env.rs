@@ -194,5 +194,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"/[^ ]*/\.tmp[A-Za-z0-9]+", "[folder]"),
     (r"-[a-z0-9]{5}/main", "-[pod]/main"),
     (r"process \d+", "process [pid]"),
+    (r"\b\d+ kB\b", "[size]"),
+    (r"size    \d+ bytes", "size    [size]"),
     (r#"time="[0-9.]+""#, r#"time="[seconds]""#),
 ];
