@@ -161,10 +161,7 @@ mod tests {
     fn a_field_that_the_schema_does_not_know_is_the_objects_fault() {
         let message = "failed to create typed patch object (a/b; /v1, Kind=ConfigMap): .foo: field not declared in schema";
         let body = json!({"code": 500, "message": message}).to_string();
-        assert_eq!(
-            from_answer(StatusCode::INTERNAL_SERVER_ERROR, body.as_bytes(), None).kind,
-            Kind::Invalid
-        );
+        assert_eq!(from_answer(StatusCode::INTERNAL_SERVER_ERROR, body.as_bytes(), None).kind, Kind::Invalid);
     }
 
     #[test]
