@@ -86,6 +86,8 @@ fn names_that_no_cluster_takes() {
     for name in ["Web", "web_1", "-web", "a/b", "..", "%2e", "", &"a".repeat(54)] {
         let run = env.refuses(&[&["install"][..], &on, &["--", name, "a.yaml"]].concat());
         assert_eq!(run.code, Some(2), "{name:?}: {run}");
+        let alone = env.refuses(&["install", "--", name, "a.yaml"]);
+        assert_eq!(alone.code, Some(2), "before a cluster is looked for, {name:?}: {alone}");
     }
     snapshot!(env.refuses(&[&["install", "Web", "a.yaml"][..], &on].concat()), @r#"
     exit 2

@@ -88,6 +88,16 @@ impl Planned {
     }
 }
 
+/// Names that no cluster takes are faults of the arguments: they are told before any cluster is asked.
+pub(crate) fn check_names(release: &str, namespace: Option<&str>) -> Result<(), CliError> {
+    let namespace = namespace.map_or(Ok(()), check::namespace);
+    check::release_name(release).and(namespace).map_err(|diagnostic| CliError {
+        exit_code: USAGE,
+        message: diagnostic.message,
+        hint: diagnostic.help,
+    })
+}
+
 /// Makes the plan of one operation.
 pub(crate) async fn plan(
     operation: Operation,
@@ -96,13 +106,7 @@ pub(crate) async fn plan(
     flags: &PlanFlags,
     host: &dyn PluginHost,
 ) -> Result<Planned, CliError> {
-    for checked in [check::release_name(&release.name), check::namespace(&release.namespace)] {
-        checked.map_err(|diagnostic| CliError {
-            exit_code: USAGE,
-            message: diagnostic.message,
-            hint: diagnostic.help,
-        })?;
-    }
+    check_names(&release.name, Some(&release.namespace))?;
     let Input { sources, base, chart, recorded, mut diagnostics } =
         input::read(source, operation, &release.name, &release.namespace)?;
     let parsed = manifest::parse(&sources);

@@ -66,6 +66,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         plugins,
         output,
     } = args;
+    planning::check_names(&name, global.namespace.as_deref())?;
     let session = wiring::session(global).await?;
     let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
     let host = wiring::host(&plugins, &session.api_servers);

@@ -41,6 +41,7 @@ pub(crate) struct RunArgs {
 
 pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     let RunArgs { event, name, source, flags, plugins, output } = args;
+    planning::check_names(&name, global.namespace.as_deref())?;
     let session = wiring::session(global).await?;
     let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
     let host = wiring::host(&plugins, &session.api_servers);
