@@ -1,6 +1,8 @@
 //! Round trip of 18 release records written by Helm 3.22.0 and 4.3.1 (`vectors/release-record.json`): what Boathook
 //! reads and writes back says the same, field for field.
 
+#![allow(clippy::unwrap_used, reason = "tests: shared functions of a test binary are not #[test] themselves")]
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
