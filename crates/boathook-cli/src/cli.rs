@@ -21,7 +21,7 @@ use crate::telemetry;
   boathook install web ./manifests --cluster embedded:state.json     try it without a cluster
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 cluster unreachable or refused, 5 locked,
-6 permission not granted, 130/143 interrupted.")]
+6 permission not granted, 129/130/143 interrupted.")]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,

@@ -84,8 +84,7 @@ impl Printer {
 
     /// The error that ends a command.
     pub(crate) fn error(&self, error: &CliError) {
-        let mut text =
-            format!("{} {}\n", style::paint(style::ERROR, "error:"), safe::lines(&error.message));
+        let mut text = format!("{} {}\n", style::paint(style::ERROR, "error:"), safe::lines(&error.message));
         if let Some(hint) = &error.hint {
             text += &style::indent(&safe::lines(hint), "  help: ", "        ");
         }

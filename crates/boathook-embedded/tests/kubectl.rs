@@ -128,7 +128,9 @@ async fn create_get_and_delete() {
     assert!(table.contains("a ") && table.contains("DATA") && table.contains("AGE"), "{table}");
     assert_eq!(kubectl.ok(&["get", "cm", "a", "-o", "jsonpath={.data.k}"], ""), "v");
     assert!(kubectl.fails(&["create", "configmap", "a"], "").contains("configmaps \"a\" already exists"));
-    assert_eq!(kubectl.ok(&["delete", "cm", "a"], "").trim(), "configmap \"a\" deleted");
+    // Newer ones add the namespace.
+    let deleted = kubectl.ok(&["delete", "cm", "a"], "");
+    assert!(deleted.starts_with("configmap \"a\" deleted"), "{deleted}");
     assert!(kubectl.fails(&["get", "cm", "a"], "").contains("configmaps \"a\" not found"));
     let namespaces = kubectl.ok(&["get", "namespaces"], "");
     assert!(namespaces.contains("kube-system") && namespaces.contains("Active"), "{namespaces}");

@@ -81,7 +81,7 @@ impl ConnectError {
             Self::NoKubeconfig { looked_at } => {
                 let places = list(looked_at.iter().map(|path| path.display().to_string()));
                 Some(format!(
-                    "{places}: name one with --kubeconfig FILE or KUBECONFIG, or use --cluster embedded for a cluster in memory",
+                    "looked at {places}; name one with --kubeconfig FILE or KUBECONFIG, or use --cluster embedded for a cluster in memory",
                 ))
             }
             Self::NoContext { known } | Self::UnknownContext { known, .. } if known.is_empty() => {

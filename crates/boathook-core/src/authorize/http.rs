@@ -13,7 +13,7 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Headers that the host owns, in lower case; those that end in `-` are prefixes. They frame the message, say who is
 /// asking, or are believed by servers behind a proxy.
-const HOST_OWNED: [&str; 16] = [
+const HOST_OWNED: [&str; 21] = [
     "host",
     "authorization",
     "connection",
@@ -30,6 +30,12 @@ const HOST_OWNED: [&str; 16] = [
     "x-forwarded-",
     "impersonate-",
     "x-remote-",
+    // Servers that honour these would step around the methods and paths of a grant.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
 /// A request as a guest gives it.

@@ -118,6 +118,7 @@ impl Reason {
                 "write it as an escape in double quotes, e.g. \"\\u2028\"; Helm reads the raw character as a line break"
             }
             Self::NonFinite => "put the value in quotes",
+            Self::Key => "text in {{ }} must be rendered first: name the chart, not its templates",
             _ => return None,
         })
     }

@@ -247,6 +247,8 @@ fn parse(headers: &[(&str, &str)], credentials: &[(&str, &str)]) -> Result<HttpR
 #[test_case("Impersonate-User", false)]
 #[test_case("Impersonate-Group", false)]
 #[test_case("X-Remote-User", false)]
+#[test_case("X-HTTP-Method-Override", false)]
+#[test_case("X-Original-URL", false)]
 #[test_case("Cookie", false)]
 #[test_case("", false; "empty")]
 #[test_case("a b", false; "space")]
