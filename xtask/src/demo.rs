@@ -10,12 +10,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::receiver::{self, Arrival, PORT};
-use crate::{cargo, execute, plugins, root};
+use crate::{build_all, execute, plugins, root};
 
 pub(crate) fn run() -> Result<()> {
     plugins::build()?;
-    println!("building boathook (some minutes the first time)");
-    cargo(&["build", "--package", "boathook-cli"])?;
+    build_all()?;
     let folder = root().join("target/demo");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

@@ -55,10 +55,17 @@ fn test(extra: &[&str]) -> Result<()> {
     plugins::build()?;
     plugins::test()?;
     // The program and its plugins are inputs of the tests.
-    cargo(&["build", "--package", "boathook-cli"])?;
+    build_all()?;
     let mut args = vec!["test", "--workspace"];
     args.extend(extra);
     cargo(&args)
+}
+
+/// Builds the program, and the tests with it. The demo and the tests share this one build: another selection of packages
+/// selects other features of the dependencies, and builds wasmtime and kube a second time.
+fn build_all() -> Result<()> {
+    println!("building boathook and its tests (about ten minutes on two cores the first time)");
+    cargo(&["build", "--workspace", "--all-targets"])
 }
 
 /// The folder of the workspace.

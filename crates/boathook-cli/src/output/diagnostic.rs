@@ -6,7 +6,7 @@ use std::fmt;
 use boathook_core::{Diagnostic, Severity, Source};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
-use super::{Printer, safe};
+use super::{Printer, safe, style};
 
 /// How many are shown: an input with more has one cause for most of them, and each takes time to lay out.
 const MOST: usize = 50;
@@ -22,7 +22,7 @@ pub(crate) fn print(printer: &Printer, diagnostics: &[Diagnostic], sources: &[So
         let shown = Shown::new(diagnostic, sources);
         let mut text = String::new();
         match handler.render_report(&mut text, &shown) {
-            Ok(()) => printer.note(&text),
+            Ok(()) => printer.note(&format!("{text}{}", shown.lines_to_copy())),
             Err(fmt::Error) => printer.note(&format!("{}\n", shown.message)),
         }
     }
@@ -64,6 +64,12 @@ impl Shown {
             help: diagnostic.help.as_deref().map(safe::lines),
             excerpt,
         }
+    }
+
+    /// Help of several lines holds text to copy: it is laid out as miette does, but never wrapped.
+    fn lines_to_copy(&self) -> String {
+        let help = self.help.as_deref().filter(|help| help.contains('\n'));
+        help.map(|help| style::indent(help, "  help: ", "        ")).unwrap_or_default()
     }
 }
 
@@ -135,7 +141,8 @@ impl miette::Diagnostic for Shown {
     }
 
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        let help = self.help.as_ref().filter(|help| !help.contains('\n'));
+        help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
