@@ -232,6 +232,7 @@ fn yaml_that_cannot_be_read() {
      1 │ name: {{ .Values.name }}
        ·        ─
        ╰────
+      help: text in {{ }} must be rendered first: name the chart, not its templates
     ");
     snapshot!(refuse_text("- a\n- b\n"), @r"
     exit 3

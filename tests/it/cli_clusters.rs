@@ -92,7 +92,7 @@ fn no_kubeconfig_names_both_ways_out() {
     exit 4
     --- stderr
     error: no kubeconfig found
-      help: [folder]/home/.kube/config: name one with --kubeconfig FILE or KUBECONFIG, or use --cluster embedded for a cluster in memory
+      help: looked at [folder]/home/.kube/config; name one with --kubeconfig FILE or KUBECONFIG, or use --cluster embedded for a cluster in memory
     ");
 }
 

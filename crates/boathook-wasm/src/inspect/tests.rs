@@ -7,7 +7,7 @@ use test_case::test_case;
 use super::inspect;
 
 fn look(bytes: &[u8]) -> Result<PluginInfo, String> {
-    inspect(bytes, PluginOrigin::BuiltIn, "x.wasm", "x").map_err(|error| match error {
+    inspect(bytes, PluginOrigin::File("x.wasm".to_owned()), "x.wasm", "x").map_err(|error| match error {
         PluginError::Invalid { message, help } => format!("{message} / {}", help.unwrap_or_default()),
         other => other.to_string(),
     })
