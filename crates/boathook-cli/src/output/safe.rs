@@ -27,7 +27,7 @@ fn is_command(text: &str) -> bool {
         .is_some_and(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric()).starts_with('['))
 }
 
-/// JSON that shows no text of others to a terminal: what [`line`] escapes stands as `\uXXXX`, which means the same. Only
+/// JSON that shows no text of others to a terminal: what [`line()`] escapes stands as `\uXXXX`, which means the same. Only
 /// strings of a document hold such characters.
 pub(crate) fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
