@@ -14,6 +14,7 @@ pub mod authorize;
 pub mod check;
 pub mod diagnostic;
 pub mod dialect;
+pub mod effect;
 pub mod hook;
 pub mod manifest;
 pub mod names;

@@ -132,6 +132,7 @@ fn pass_on(run: &mut Run<'_>, id: &StepId, source: &str, signal: PluginSignal, f
         PluginSignal::Output { key, value } => {
             facts.outputs.insert(key, value);
         }
+        PluginSignal::Withheld(effect) => run.emit(Happening::Withheld { step, effect }),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use boathook_core::effect::Effect;
 use boathook_core::permissions::Permissions;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
 use boathook_core::plugin::PluginInfo;
@@ -129,6 +130,8 @@ pub enum PluginSignal {
         /// Its value.
         value: Value,
     },
+    /// What a dry run left undone.
+    Withheld(Effect),
 }
 
 /// What a guest that succeeded says at its end.

@@ -90,7 +90,7 @@ impl<'a> Live<'a> {
             }
             Happening::HookFinished { step, result } => self.finish(step, result),
             Happening::ResourceFinished { .. } => self.objects += 1,
-            Happening::Noted { .. } => {}
+            Happening::Withheld { .. } | Happening::Noted { .. } => {}
             Happening::OperationFinished { .. } => self.end(),
         }
     }

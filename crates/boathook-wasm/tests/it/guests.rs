@@ -14,7 +14,7 @@ use boathook_engine::plugin_host::{
     PluginCall, PluginError, PluginHost as _, PluginReference, PluginReport, PluginSignal, RunInfo,
 };
 use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
@@ -137,6 +137,17 @@ impl Run {
             .iter()
             .filter_map(|signal| match signal {
                 PluginSignal::Log { line, .. } => Some(line.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What a dry run left undone.
+    pub(crate) fn withheld(&self) -> Vec<Value> {
+        self.signals
+            .iter()
+            .filter_map(|signal| match signal {
+                PluginSignal::Withheld(effect) => Some(serde_json::to_value(effect).unwrap()),
                 _ => None,
             })
             .collect()
