@@ -14,7 +14,9 @@ pub mod authorize;
 pub mod check;
 pub mod diagnostic;
 pub mod dialect;
+pub mod field_set;
 pub mod hook;
+pub mod managed_fields;
 pub mod manifest;
 pub mod names;
 pub mod object;
@@ -26,6 +28,7 @@ pub mod readiness;
 pub mod release;
 pub mod report;
 pub mod run_event;
+pub mod schema;
 pub mod source;
 pub mod wasm_hook;
 
