@@ -24,6 +24,19 @@ def short(name):
     return name
 
 
+# The merge schema of client-go has no CustomResourceDefinition: this is its struct in k8s.io/apiextensions-apiserver, as far
+# down as it merges.
+DEFINITION = """\
+apiextensions.v1.CustomResourceDefinition apiVersion=s kind=s metadata=@meta.v1.ObjectMeta spec=@apiextensions.v1.CustomResourceDefinitionSpec status=@apiextensions.v1.CustomResourceDefinitionStatus
+apiextensions.v1.CustomResourceConversion strategy=s webhook=@apiextensions.v1.WebhookConversion
+apiextensions.v1.CustomResourceDefinitionNames categories=[*s kind=s listKind=s plural=s shortNames=[*s singular=s
+apiextensions.v1.CustomResourceDefinitionSpec conversion=@apiextensions.v1.CustomResourceConversion group=s names=@apiextensions.v1.CustomResourceDefinitionNames preserveUnknownFields=b scope=s versions=[*?
+apiextensions.v1.CustomResourceDefinitionStatus acceptedNames=@apiextensions.v1.CustomResourceDefinitionNames conditions=[type;@meta.v1.Condition%replace observedGeneration=n storedVersions=[*s
+apiextensions.v1.WebhookClientConfig caBundle=s service=@admissionregistration.v1.ServiceReference url=s
+apiextensions.v1.WebhookConversion clientConfig=@apiextensions.v1.WebhookClientConfig conversionReviewVersions=[*s
+"""
+
+
 def go_structs():
     """Per struct its fields: JSON name, Go type, patch strategies, merge key."""
     structs = {}
@@ -128,4 +141,4 @@ print("# {*T map with one owner, [*T atomic list, [=T set, [k1,k2;T list whose i
 print("# That is how server-side apply merges. Strategic merge patch merges a list by its first key, a set item by item, replaces an")
 print("# atomic list, and merges maps; where it does not, TYPE ends in %replace, %merge:KEY, or %retain (fields left out go: $retainKeys).")
 print(f"# Derived by scripts/types.py from k8s.io/client-go and k8s.io/api {version} (Apache-2.0).")
-print("\n".join(sorted(written.values())))
+print("\n".join(sorted([*written.values(), *DEFINITION.splitlines()])))

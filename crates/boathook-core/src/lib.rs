@@ -30,6 +30,7 @@ pub mod report;
 pub mod run_event;
 pub mod schema;
 pub mod source;
+pub mod three_way;
 pub mod wasm_hook;
 
 pub use diagnostic::{Diagnostic, Severity};

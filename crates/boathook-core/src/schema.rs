@@ -94,9 +94,10 @@ static TABLE: LazyLock<HashMap<&'static str, Line>> =
     LazyLock::new(|| lines(include_str!("schema/types.txt")).map(|line| (line.name, line)).collect());
 
 /// The groups of built-in kinds, and how the table names them.
-const GROUPS: [(&str, &str); 21] = [
+const GROUPS: [(&str, &str); 22] = [
     ("", "core"),
     ("admissionregistration.k8s.io", "admissionregistration"),
+    ("apiextensions.k8s.io", "apiextensions"),
     ("apps", "apps"),
     ("autoscaling", "autoscaling"),
     ("batch", "batch"),
@@ -178,7 +179,7 @@ impl Type {
         let field = map.fields.get(name)?;
         let usual = match field.resolve() {
             Self::List(_, ListKind::Keyed(keys)) => keys.first().cloned().map_or(Merge::Replace, Merge::Key),
-            Self::List(_, ListKind::Atomic) | Self::Scalar(_) => Merge::Replace,
+            Self::List(_, ListKind::Atomic) => Merge::Replace,
             _ => Merge::Parts,
         };
         let exception = map.exceptions.get(name).cloned();
@@ -198,6 +199,15 @@ impl Type {
             Self::List(element, kind) => (element, kind),
             Self::Atomic(inner) => (inner.list().0, &ListKind::Atomic),
             _ => (&Self::Deduced, &ListKind::Atomic),
+        }
+    }
+
+    /// Whether it is known to be a list.
+    pub fn is_list(&self) -> bool {
+        match self.resolve() {
+            Self::List(..) => true,
+            Self::Atomic(inner) => inner.is_list(),
+            _ => false,
         }
     }
 
@@ -343,7 +353,8 @@ mod tests {
     #[test_case("policy/v1", "PodDisruptionBudget" => true)]
     #[test_case("apps.example.com/v1", "Deployment" => false; "a group that begins like a built-in one")]
     #[test_case("v1", "PodSpec" => false; "a part of an object")]
-    #[test_case("apiextensions.k8s.io/v1", "CustomResourceDefinition" => false)]
+    #[test_case("apiextensions.k8s.io/v1", "CustomResourceDefinition" => true)]
+    #[test_case("apiregistration.k8s.io/v1", "APIService" => false; "not one of client-go's")]
     #[test_case("core/v1", "Pod" => false; "the package is not the group")]
     fn built_in_kinds(api_version: &str, kind: &str) -> bool {
         Type::built_in(&Gvk::new(api_version, kind)).is_some()
