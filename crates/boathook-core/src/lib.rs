@@ -10,6 +10,7 @@
 //! it. Nothing in this crate does IO, reads a clock or the environment, or spawns a task other than the parser's
 //! own thread.
 
+pub mod apply_effect;
 pub mod authorize;
 pub mod check;
 pub mod diagnostic;
