@@ -10,12 +10,15 @@
 //! it. Nothing in this crate does IO, reads a clock or the environment, or spawns a task other than the parser's
 //! own thread.
 
+pub mod apply_effect;
 pub mod authorize;
 pub mod check;
 pub mod diagnostic;
 pub mod dialect;
 pub mod effect;
+pub mod field_set;
 pub mod hook;
+pub mod managed_fields;
 pub mod manifest;
 pub mod names;
 pub mod object;
@@ -27,7 +30,9 @@ pub mod readiness;
 pub mod release;
 pub mod report;
 pub mod run_event;
+pub mod schema;
 pub mod source;
+pub mod three_way;
 pub mod wasm_hook;
 
 pub use diagnostic::{Diagnostic, Severity};
