@@ -82,8 +82,11 @@ pub fn plugins_needed(operation: Operation, hooks: &[Hook]) -> BTreeSet<String> 
 }
 
 /// Builds the plan.
-pub fn build(input: PlanInput, options: &PlanOptions) -> Plan {
-    let mut builder = Builder { input: &input, options, diagnostics: Vec::new(), checked: BTreeSet::new() };
+pub fn build(mut input: PlanInput, options: &PlanOptions) -> Plan {
+    let manifest = input.resources.iter().map(Document::stored).collect();
+    let resources = std::mem::take(&mut input.resources);
+    let mut builder =
+        Builder { input: &input, resources, options, diagnostics: Vec::new(), checked: BTreeSet::new() };
     builder.check_selection();
     let mut steps = Vec::new();
     for phase in input.operation.phases() {
@@ -98,7 +101,6 @@ pub fn build(input: PlanInput, options: &PlanOptions) -> Plan {
         }));
     }
     let found = builder.diagnostics;
-    let manifest = input.resources.iter().map(Document::stored).collect();
     let mut diagnostics = input.diagnostics;
     diagnostics.extend(found);
     Plan {
@@ -114,6 +116,8 @@ pub fn build(input: PlanInput, options: &PlanOptions) -> Plan {
 
 struct Builder<'a> {
     input: &'a PlanInput,
+    /// Those of the input, until they became steps.
+    resources: Vec<Document>,
     options: &'a PlanOptions,
     diagnostics: Vec<Diagnostic>,
     /// Hooks whose plugin was checked: one that runs at two events is reported once.
@@ -188,7 +192,7 @@ impl Builder<'_> {
     }
 
     fn resource_run(&self, hook: &Hook) -> HookRun {
-        let objects = hook.objects.iter().map(|object| self.with_namespace(object)).collect();
+        let objects = hook.objects.iter().map(|object| self.with_namespace(object.clone())).collect();
         let wait = match hook.kind.as_str() {
             "Job" => HookWait::Job,
             "Pod" => HookWait::Pod,
@@ -282,10 +286,10 @@ impl Builder<'_> {
         }
     }
 
-    fn resources(&self) -> Vec<StepAction> {
+    fn resources(&mut self) -> Vec<StepAction> {
         let mut steps = Vec::new();
-        for document in &self.input.resources {
-            for object in &document.objects {
+        for document in std::mem::take(&mut self.resources) {
+            for object in document.objects {
                 let object = self.with_namespace(object);
                 steps.push(StepAction::Resource(Box::new(ResourceStep {
                     reference: object.reference(),
@@ -298,8 +302,7 @@ impl Builder<'_> {
     }
 
     /// Fills in the release's namespace where the manifest names none.
-    fn with_namespace(&self, object: &Object) -> Object {
-        let mut object = object.clone();
+    fn with_namespace(&self, mut object: Object) -> Object {
         if object.namespace().is_none() && !is_cluster_scoped(&object) {
             let namespace = self.input.release.namespace.clone();
             object.metadata_mut().insert("namespace".to_owned(), namespace.into());
@@ -358,7 +361,7 @@ fn is_cluster_scoped(object: &Object) -> bool {
         "ValidatingWebhookConfiguration",
         "VolumeAttachment",
     ];
-    let group = object.reference().gvk().group;
+    let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
     let built_in = group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io");
     built_in && KINDS.contains(&object.kind())
 }
