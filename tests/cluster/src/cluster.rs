@@ -62,7 +62,7 @@ impl Cluster {
         let kubeconfig = user::kubeconfig_path(&path, ADMIN);
         let (control_plane, node, client) = wait_for(&runtime, async move {
             let control_plane = control_plane::start(&kube, &path).await?;
-            let node = node::start(&kube, &path).await?;
+            let node = node::start(&kube, &path, &control_plane.server).await?;
             anyhow::Ok((
                 control_plane,
                 node,

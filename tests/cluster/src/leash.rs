@@ -57,7 +57,6 @@ impl Leashed {
         Ok(self.child.try_wait()?.map(|status| status.code().unwrap_or(KILLED)))
     }
 
-    #[cfg(test)]
     /// Waits for the end of the child, then ends what it left behind.
     pub(crate) fn wait(mut self) -> io::Result<i32> {
         Ok(self.child.wait()?.code().unwrap_or(KILLED))
