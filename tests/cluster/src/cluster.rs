@@ -35,6 +35,22 @@ struct Own {
 }
 
 impl Cluster {
+    /// Whether there is one to be had for tests, without starting it.
+    ///
+    /// # Errors
+    /// There is not, and what to do about it.
+    pub fn available() -> Result<()> {
+        if !Self::is_given() {
+            Tool::Kube.find()?;
+        }
+        Ok(())
+    }
+
+    /// Whether `BOATHOOK_TEST_KUBECONFIG` names the cluster for tests.
+    pub fn is_given() -> bool {
+        std::env::var_os(OTHER).is_some()
+    }
+
     /// The cluster that `BOATHOOK_TEST_KUBECONFIG` names, or a new one in a temporary folder.
     ///
     /// # Errors
@@ -95,14 +111,15 @@ impl Cluster {
         Some(self.own.as_ref()?.control_plane.server.as_str())
     }
 
-    /// Makes a namespace that nobody else has, whose name begins so.
+    /// Makes a namespace that nobody else has, for the test of this name. Its own name has nine letters, whatever the test's is.
     ///
     /// # Errors
     /// The API's.
-    pub fn namespace(&self, name: &str) -> Result<String> {
+    pub fn namespace(&self, test: &str) -> Result<String> {
         let random = user::random()?;
-        let namespace = format!("{name}-{}", &random[..6]);
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        let namespace = format!("t-{}", &random[..7]);
+        let metadata = json!({"name": namespace, "annotations": {"boathook.dev/test": test}});
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         self.send(Method::POST, "/api/v1/namespaces", &object)?;
         // Pods are refused until their account is there; a controller makes it.
         let account = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");

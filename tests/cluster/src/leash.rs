@@ -9,12 +9,13 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// `$$` is the group. A signal to the group reaches the program; the shell itself only waits on, and the reader does not hear it.
+/// What the shell would say of the program's end does not belong to its output.
 const SCRIPT: &str = r#"
 exec 3<&0
 trap : TERM INT HUP
 "$@" </dev/null 3<&- & child=$!
 { trap '' TERM INT HUP; cat <&3; kill -9 -$$; } >/dev/null 2>&1 &
-exec 3<&-
+exec 3<&- 2>/dev/null
 wait $child; code=$?
 while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
 exit $code

@@ -206,11 +206,14 @@ impl Context {
 
     /// An Event of type Warning about a container (or the pod, if it has no name).
     async fn warn(&self, pod: &Pod, container: &str, reason: &str, message: &str) {
-        let now = status::seconds(Timestamp::now());
+        let now = Timestamp::now();
+        // As a kubelet names them: in the order of time.
+        let name = format!("{}.{:x}", pod.name_any(), now.as_nanosecond());
+        let now = status::seconds(now);
         let namespace = pod.namespace().unwrap_or_default();
         let mut event = json!({
             "apiVersion": "v1", "kind": "Event",
-            "metadata": {"generateName": format!("{}.", pod.name_any()), "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace},
             "involvedObject": {
                 "apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": pod.name_any(), "uid": pod.uid(),
             },
