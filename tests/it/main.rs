@@ -14,6 +14,6 @@ mod cli_json;
 mod cli_plugin;
 mod cli_serve;
 mod cli_signals;
-mod env;
-mod receiver;
 mod reference;
+
+pub(crate) use boathook_tests::{env, receiver, snapshot};

@@ -54,7 +54,7 @@ pub(crate) fn store_error(error: &StoreError) -> RunError {
     match error {
         StoreError::AlreadyExists => name_in_use(),
         StoreError::Conflict { .. } => RunError::new(ErrorCode::Locked, error.to_string()),
-        StoreError::Cluster(cluster) => fault::of_cluster(cluster, error.to_string()),
+        StoreError::Cluster(cluster) => fault::of_records(cluster, error.to_string()),
         StoreError::NotFound | StoreError::Name(_) | StoreError::Decode(_) => {
             RunError::new(ErrorCode::ReleaseConflict, error.to_string())
         }
