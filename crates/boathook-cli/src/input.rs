@@ -5,9 +5,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use boathook_core::manifest::limit;
-use boathook_core::plan::{ChartInfo, Operation};
+use boathook_core::plan::{ChartInfo, ReleaseRef};
 use boathook_core::{Diagnostic, Source};
 use clap::Args;
+use serde_json::{Map, Value};
 
 mod helm;
 
@@ -49,11 +50,51 @@ pub(crate) struct ValuesArgs {
     pub(crate) helm: String,
 }
 
+/// What a chart is rendered for. Plain manifests are the same for every operation.
+#[derive(Debug)]
+pub(crate) struct Rendering<'a> {
+    /// `.Release.Name`, `.Namespace` and `.Revision`.
+    pub(crate) release: &'a ReleaseRef,
+    /// `.Release.IsUpgrade`; `.Release.IsInstall` otherwise.
+    pub(crate) is_upgrade: bool,
+    /// Whether a release record will be made of it: then crds, values, notes and the chart itself are wanted, too.
+    pub(crate) recorded: bool,
+    /// What the revision before lends to an upgrade.
+    pub(crate) lent: Option<Lent<'a>>,
+}
+
+/// What an upgrade may take over from the revision before it.
+#[derive(Debug)]
+pub(crate) struct Lent<'a> {
+    /// The user's values of that revision: `config` of its record.
+    pub(crate) config: &'a Map<String, Value>,
+    /// The default values of its chart: `chart.values` of its record (without those of subcharts, which no record holds).
+    pub(crate) defaults: &'a Map<String, Value>,
+    /// How much of them is taken.
+    pub(crate) mode: ValuesMode,
+}
+
+/// Which values an upgrade starts from. The user's new values are put over them in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ValuesMode {
+    /// Helm's default: the last values if no new ones are given, else only the new ones; over the new chart's defaults.
+    LastIfNoneGiven,
+    /// `--reset-values`: none; the new chart's defaults.
+    Reset,
+    /// `--reuse-values`: the last ones; the *old* chart's defaults take the place of the new chart's.
+    Reuse,
+    /// `--reset-then-reuse-values`: the last ones, over the new chart's defaults.
+    ResetThenReuse,
+}
+
 /// A source that was read.
 #[derive(Debug)]
 pub(crate) struct Input {
     /// The texts, by path.
     pub(crate) sources: Vec<Source>,
+    /// The files of `crds/` of the chart and its subcharts, in the order in which Helm installs them. They are no
+    /// templates and no part of the release.
+    pub(crate) crds: Vec<Source>,
     /// The folder that plugin paths are relative to.
     pub(crate) base: PathBuf,
     /// What the release's chart says of itself.
@@ -68,27 +109,22 @@ pub(crate) struct Input {
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// The chart as Helm stores it, if the source is one.
-    pub(crate) chart: Option<serde_json::Value>,
+    pub(crate) chart: Option<Value>,
     /// The user's values.
-    pub(crate) config: serde_json::Map<String, serde_json::Value>,
+    pub(crate) config: Map<String, Value>,
     /// The rendered NOTES.txt.
     pub(crate) notes: Option<String>,
 }
 
-/// Reads a source. Operation, release name and namespace are what a chart's templates see.
-pub(crate) fn read(
-    args: &SourceArgs,
-    operation: Operation,
-    release: &str,
-    namespace: &str,
-) -> Result<Input, CliError> {
+/// Reads a source; a chart is rendered. The one way to do so: nothing behind it knows what rendered.
+pub(crate) fn read(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Input, CliError> {
     let source = args.source.as_str();
     if source == "-" {
         return Ok(plain(vec![stdin()?], PathBuf::from("."), "stdin"));
     }
     let path = Path::new(source);
     if helm::is_chart(source, path) {
-        return helm::render(args, operation, release, namespace);
+        return helm::render(args, rendering);
     }
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(source, &error))?;
     let name = file_name(path);
@@ -116,7 +152,7 @@ pub(crate) fn read(
 fn plain(sources: Vec<Source>, base: PathBuf, name: &str) -> Input {
     let name = name.split('.').next().unwrap_or(name).to_owned();
     let chart = ChartInfo { name, version: "0.0.0".to_owned(), app_version: None };
-    Input { sources, base, chart, recorded: Recorded::default(), diagnostics: Vec::new() }
+    Input { sources, crds: Vec::new(), base, chart, recorded: Recorded::default(), diagnostics: Vec::new() }
 }
 
 fn file_name(path: &Path) -> String {
