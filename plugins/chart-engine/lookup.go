@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -122,7 +123,13 @@ func (c *conversation) call(call any) (map[string]any, error) {
 		OK    map[string]any `json:"ok"`
 		Error *hostError     `json:"error"`
 	}
-	if err := c.read(&answer); err != nil {
+	line, err := c.line()
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.UseNumber()
+	if err := decoder.Decode(&answer); err != nil {
 		return nil, err
 	}
 	if answer.Error != nil {

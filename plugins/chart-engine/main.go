@@ -5,7 +5,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -43,7 +42,11 @@ type conversation struct {
 // run answers the one request there is. An error is one of the conversation itself.
 func (c *conversation) run() error {
 	var request request
-	if err := c.read(&request); err != nil {
+	line, err := c.line()
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(line, &request); err != nil {
 		return err
 	}
 	if err := request.readInputs(c.in); err != nil {
@@ -56,15 +59,9 @@ func (c *conversation) run() error {
 	return c.write(map[string]any{"report": map[string]any{"message": "rendered", "data": report}})
 }
 
-// read reads the next line.
-func (c *conversation) read(into any) error {
-	line, err := c.in.ReadBytes('\n')
-	if err != nil {
-		return err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.UseNumber()
-	return decoder.Decode(into)
+// line reads the next line.
+func (c *conversation) line() ([]byte, error) {
+	return c.in.ReadBytes('\n')
 }
 
 // write writes a line.

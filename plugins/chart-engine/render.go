@@ -73,6 +73,11 @@ func render(request *request, host *conversation) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if lent := request.Config.Lent; lent != nil {
+		if config, err = lent.reuse(loaded, config); err != nil {
+			return nil, err
+		}
+	}
 	if err := chartutil.ProcessDependencies(loaded, config); err != nil {
 		return nil, fmt.Errorf("chart dependencies processing failed: %w", err)
 	}

@@ -31,6 +31,9 @@ type request struct {
 		SetJSON    []string `json:"setJson"`
 		SetLiteral []string `json:"setLiteral"`
 
+		// Lent is what an upgrade may take over from the revision before.
+		Lent *lent `json:"lent"`
+
 		IsUpgrade            bool `json:"isUpgrade"`
 		SkipSchemaValidation bool `json:"skipSchemaValidation"`
 		SubNotes             bool `json:"subNotes"`

@@ -7,9 +7,42 @@ import (
 	"fmt"
 	"strings"
 
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/strvals"
 )
+
+// lent is what the record of a revision holds of its values.
+type lent struct {
+	// Mode says how much of them is taken.
+	Mode string `json:"mode"`
+	// Config holds the values that the user gave.
+	Config map[string]any `json:"config"`
+	// Defaults are those of the chart.
+	Defaults map[string]any `json:"defaults"`
+}
+
+// reuse gives the user's values of an upgrade, as Helm takes them over.
+func (l *lent) reuse(loaded *chart.Chart, config map[string]any) (map[string]any, error) {
+	switch l.Mode {
+	case "reuse":
+		before := &chart.Chart{Metadata: loaded.Metadata, Values: l.Defaults}
+		values, err := util.CoalesceValues(before, l.Config)
+		if err != nil {
+			return nil, fmt.Errorf("failed to rebuild old values: %w", err)
+		}
+		loaded.Values = values
+		return util.CoalesceTables(config, l.Config), nil
+	case "reset-then-reuse":
+		return util.CoalesceTables(config, l.Config), nil
+	case "last-if-none-given":
+		if len(config) == 0 && len(l.Config) > 0 {
+			return l.Config, nil
+		}
+	}
+	return config, nil
+}
 
 // userValues merges what the command line says. The order of the flags is by their kind, as in the helm program.
 func (r *request) userValues() (map[string]any, error) {

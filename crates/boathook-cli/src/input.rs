@@ -10,6 +10,7 @@ use boathook_core::{Diagnostic, Source};
 use clap::Args;
 use serde_json::{Map, Value};
 
+pub(crate) mod chart;
 mod helm;
 
 use crate::error::{BAD_INPUT, CliError};
@@ -45,6 +46,9 @@ pub(crate) struct ValuesArgs {
     /// A value as JSON
     #[arg(help_heading = CHARTS, long, value_name = "KEY=JSON")]
     pub(crate) set_json: Vec<String>,
+    /// A value that is taken as it stands, commas and all
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=TEXT")]
+    pub(crate) set_literal: Vec<String>,
     /// The helm program that renders charts (3.x or 4.x)
     #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
     pub(crate) helm: String,

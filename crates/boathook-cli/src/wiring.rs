@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use boathook_chart::Engine;
 use boathook_embedded::{Embedded, StateError};
 use boathook_engine::cluster::Cluster;
 use boathook_engine::plugin_host::PluginHost;
 use boathook_kube::{ConnectError, ConnectOptions, KubeCluster};
-use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
+use boathook_wasm::{BuiltInPlugin, PackedCommand, WasmHost, WasmHostOptions};
 use clap::Args;
 
 use crate::error::{BAD_INPUT, CLUSTER, CliError, LOCKED, USAGE};
@@ -123,11 +124,18 @@ pub(crate) fn host(dirs: &PluginDirArgs, api_servers: &[SocketAddr]) -> Arc<dyn 
     plugin_dirs.extend(user_folder("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("boathook/plugins")));
     let host = WasmHost::new(WasmHostOptions {
         built_in: BUILT_IN_PLUGINS.to_vec(),
+        packed: CHART_ENGINE.iter().map(|(packed, _)| *packed).collect(),
         plugin_dirs,
         cache_dir: user_folder("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("boathook/compiled")),
         pooling: false,
     });
     Arc::new(host.with_api_servers(api_servers.to_vec()))
+}
+
+/// What renders charts, if the program was built with it. `host` is one of [`host`].
+pub(crate) fn chart_engine(host: &Arc<dyn PluginHost>) -> Option<Engine> {
+    let (packed, size) = CHART_ENGINE?;
+    Some(Engine::new(host.clone(), env!("CARGO_PKG_VERSION"), packed.digest, size))
 }
 
 /// A folder of the XDG base directory rules: the variable if it is absolute, else below the home folder.
