@@ -32,7 +32,7 @@ pub(crate) struct SourceArgs {
 #[derive(Args, Clone, Default)]
 pub(crate) struct ValuesArgs {
     /// A file of values (repeatable)
-    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE")]
+    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     pub(crate) values: Vec<String>,
     /// A value, `a.b=c` (repeatable)
     #[arg(help_heading = CHARTS, long, value_name = "KEY=VALUE")]
@@ -49,6 +49,9 @@ pub(crate) struct ValuesArgs {
     /// A value that is taken as it stands, commas and all
     #[arg(help_heading = CHARTS, long, value_name = "KEY=TEXT")]
     pub(crate) set_literal: Vec<String>,
+    /// Do not check the values against the charts' schemas
+    #[arg(help_heading = CHARTS, long)]
+    pub(crate) skip_schema_validation: bool,
     /// The helm program that renders charts (3.x or 4.x)
     #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
     pub(crate) helm: String,

@@ -78,7 +78,9 @@ impl Walk<'_> {
         let mut path = path.to_path_buf();
         if metadata.is_symlink() {
             let target = path.canonicalize().map_err(|error| {
-                refused(format!("error evaluating symlink {}: {}", shown.display(), words(&error)))
+                let target = shown.with_file_name("").join(path.read_link().unwrap_or_default());
+                let (link, target) = (shown.display(), target.display());
+                refused(format!("error evaluating symlink {link}: lstat {target}: {}", words(&error)))
             })?;
             metadata = target.symlink_metadata().map_err(|error| cannot_read(&shown, &error))?;
             if self.rules.ignore(&name, metadata.is_dir()) {

@@ -74,6 +74,7 @@ pub(crate) async fn run(args: TemplateArgs, global: &GlobalArgs, printer: &Print
     let release = ReleaseRef { name, namespace, revision: 1 };
     let options = RenderOptions {
         values: values.read(),
+        skip_schema_validation: values.skip_schema_validation,
         is_upgrade,
         capabilities: Capabilities::Told { kube_version, api_versions },
         time_zone: chart::time_zone(),
