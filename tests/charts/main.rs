@@ -4,7 +4,7 @@
 
 mod case;
 #[path = "../it/env.rs"]
-#[expect(dead_code, reason = "the tests of the program use the rest")]
+#[expect(dead_code, clippy::unwrap_used, reason = "written for the tests of the program, which use the rest")]
 mod env;
 mod generated;
 mod render;

@@ -15,7 +15,7 @@ use boathook_engine::plugin_host::{PluginError, PluginHost, PluginReference};
 use clap::{Args, ValueEnum};
 
 use crate::error::{CliError, USAGE, exit_code_of};
-use crate::input::{self, Input, Recorded, Rendering, SourceArgs};
+use crate::input::{self, Charts, Input, Recorded, Rendering, SourceArgs};
 
 /// What a plan depends on besides the source.
 #[derive(Args, Clone)]
@@ -105,6 +105,7 @@ pub(crate) async fn plan(
     source: &SourceArgs,
     flags: &PlanFlags,
     host: &dyn PluginHost,
+    charts: &Charts<'_>,
 ) -> Result<Planned, CliError> {
     check_names(&release.name, Some(&release.namespace))?;
     let rendering = Rendering {
@@ -113,7 +114,8 @@ pub(crate) async fn plan(
         recorded: operation == Operation::Install,
         lent: None,
     };
-    let Input { sources, crds, base, chart, recorded, mut diagnostics } = input::read(source, &rendering)?;
+    let Input { sources, crds, base, chart, recorded, mut diagnostics } =
+        input::read(source, &rendering, charts).await?;
     if !crds.is_empty() {
         diagnostics.push(crds_left_out(&source.source));
     }

@@ -1,12 +1,12 @@
 //! `boathook template`: what a chart's templates give, as `helm template` prints it.
 
-use boathook_chart::{Capabilities, RenderOptions, TemplateOptions, template};
+use boathook_chart::{RenderError, RenderOptions, TemplateOptions, template};
 use boathook_core::plan::ReleaseRef;
 use clap::Args;
 
 use crate::error::{BAD_INPUT, CliError};
 use crate::global::GlobalArgs;
-use crate::input::{ValuesArgs, chart};
+use crate::input::{self, CapabilityArgs, Charts, ValuesArgs, chart};
 use crate::output::Printer;
 use crate::planning;
 use crate::wiring::{self, PluginDirArgs};
@@ -44,46 +44,33 @@ pub(crate) struct TemplateArgs {
     /// Set .Release.IsUpgrade instead of .Release.IsInstall
     #[arg(long)]
     is_upgrade: bool,
-    /// The version of Kubernetes that templates see
-    #[arg(long, value_name = "VERSION")]
-    kube_version: Option<String>,
-    /// API versions that templates see besides those of Kubernetes (repeatable)
-    #[arg(short, long, value_name = "API", value_delimiter = ',')]
-    api_versions: Vec<String>,
+    #[command(flatten)]
+    capabilities: CapabilityArgs,
 }
 
 pub(crate) async fn run(args: TemplateArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    let TemplateArgs {
-        name,
-        chart,
-        values,
-        show_only,
-        include_crds,
-        skip_tests,
-        no_hooks,
-        is_upgrade,
-        kube_version,
-        api_versions,
-    } = args;
-    planning::check_names(&name, global.namespace.as_deref())?;
-    let host = wiring::host(&PluginDirArgs::default(), &[]);
-    let engine =
-        wiring::chart_engine(&host).ok_or_else(|| CliError::internal("built without the chart engine"))?;
-    let chart = chart::open(&chart)?;
+    planning::check_names(&args.name, global.namespace.as_deref())?;
     let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let release = ReleaseRef { name, namespace, revision: 1 };
-    let options = RenderOptions {
-        values: values.read(),
-        skip_schema_validation: values.skip_schema_validation,
-        is_upgrade,
-        capabilities: Capabilities::Told { kube_version, api_versions },
-        time_zone: chart::time_zone(),
-        ..RenderOptions::default()
+    let host = wiring::host(&PluginDirArgs::default(), &[]);
+    let charts = Charts::without_cluster(&host, args.capabilities.clone(), printer);
+    let Some(engine) = charts.engine(&args.values) else {
+        printer.document(&input::helm_template(&args.chart, &args.values, &helm_words(&args, &namespace))?);
+        return Ok(0);
     };
+    let TemplateArgs {
+        name, chart, values, show_only, include_crds, skip_tests, no_hooks, is_upgrade, ..
+    } = args;
+    let release = ReleaseRef { name, namespace, revision: 1 };
+    let chart = chart::open(&chart)?;
+    let options = RenderOptions { is_upgrade, ..charts.options(&values).await? };
     let what = TemplateOptions { include_crds, no_hooks, skip_tests };
-    let progress = |message: &str| printer.note(&format!("{message}\n"));
-    let rendered = template(&engine, &chart, &release, &options, &what, &progress).await;
-    let rendered = rendered.map_err(|error| chart::render_error(error, printer))?;
+    let rendered = template(engine, &chart, &release, &options, &what, &charts.progress()).await;
+    let rendered = rendered.map_err(|error| {
+        if let RenderError::Chart { log, .. } = &error {
+            chart::print_log(printer, log);
+        }
+        chart::render_error(error)
+    })?;
     chart::print_log(printer, &rendered.log);
     if show_only.is_empty() {
         printer.document(&rendered.text());
@@ -91,4 +78,26 @@ pub(crate) async fn run(args: TemplateArgs, global: &GlobalArgs, printer: &Print
         printer.document(&rendered.only(&show_only).map_err(|error| CliError::new(BAD_INPUT, error))?);
     }
     Ok(0)
+}
+
+/// The flags for the helm program, whose names they have.
+fn helm_words(args: &TemplateArgs, namespace: &str) -> Vec<String> {
+    let mut words: Vec<String> =
+        [args.name.as_str(), &args.chart, "--namespace", namespace].map(str::to_owned).into();
+    for (flag, is_set) in [
+        ("--include-crds", args.include_crds),
+        ("--skip-tests", args.skip_tests),
+        ("--no-hooks", args.no_hooks),
+        ("--is-upgrade", args.is_upgrade),
+    ] {
+        words.extend(is_set.then(|| flag.to_owned()));
+    }
+    for (flag, list) in [
+        ("--show-only", args.show_only.as_slice()),
+        ("--kube-version", args.capabilities.kube_version.as_slice()),
+        ("--api-versions", args.capabilities.api_versions.as_slice()),
+    ] {
+        words.extend(list.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+    }
+    words
 }
