@@ -16,12 +16,9 @@ use render::Place;
 
 /// What no case shows: each run of a case looks at all that it says.
 fn run(path: &Path) -> datatest_stable::Result<()> {
-    if !render::engine_is_built() {
-        return Ok(());
-    }
     let text = std::fs::read_to_string(path)?;
     let mut case = Case::read(&text)?;
-    let place = Place::new(&case.files)?;
+    let Some(place) = Place::new(&case.files)? else { return Ok(()) };
     let update = std::env::var("UPDATE_CASES").as_deref() == Ok("1");
     let helm = render::helm();
     assert!(!update || helm.is_some(), "there is no helm 4.3.1 that could write anything down");
