@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ const MOST_TIME: u64 = 2_000;
 /// A folder in which the program runs.
 pub struct TestEnv {
     folder: tempfile::TempDir,
+    /// Where compiled plugins are kept, if not in the folder.
+    cache: Option<PathBuf>,
 }
 
 /// What one run of the program gave.
@@ -66,7 +69,29 @@ impl TestEnv {
     /// A new, empty one.
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), cache: None }
+    }
+
+    /// The same with the compiled chart engine at hand, which takes longer to compile than all that is tested with it.
+    /// Nothing where the program was built without the engine: CI fails then, and a test elsewhere says that it looks at
+    /// nothing.
+    #[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
+    pub fn with_engine() -> Option<Self> {
+        static CACHE: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let compile = || {
+            let built = root().join("target/boathook-plugins/chart-engine.wasm.gz").is_file();
+            assert!(built || std::env::var("CI").as_deref() != Ok("true"), "the chart engine was not built");
+            let cache = root().join("target/tmp/engine-cache");
+            let env = Self { cache: Some(cache.clone()), ..Self::new() };
+            env.write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 0.1.0\n");
+            built.then(|| drop(env.run(&["template", "web", "chart"]).ok()))?;
+            Some(cache)
+        };
+        let cache = CACHE.get_or_init(compile).clone();
+        if cache.is_none() {
+            eprintln!("skipped: the chart engine was not built");
+        }
+        Some(Self { cache: Some(cache?), ..Self::new() })
     }
 
     /// A path in the folder.
@@ -100,6 +125,7 @@ impl TestEnv {
         {
             command.env(variable, self.path(folder));
         }
+        command.envs(self.cache.as_ref().map(|cache| ("XDG_CACHE_HOME", cache)));
         std::fs::create_dir_all(self.path("tmp")).unwrap();
         command
     }

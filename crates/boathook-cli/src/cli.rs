@@ -2,7 +2,9 @@
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::commands::{completion, embedded, get, history, install, list, plan, plugin, run, status};
+use crate::commands::{
+    completion, embedded, get, history, install, list, plan, plugin, run, status, template,
+};
 use crate::error::CliError;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
@@ -39,6 +41,7 @@ enum Command {
     List(list::ListArgs),
     Get(get::GetArgs),
     Plugin(plugin::PluginArgs),
+    Template(template::TemplateArgs),
     Embedded(embedded::EmbeddedArgs),
     Completion(completion::CompletionArgs),
 }
@@ -97,6 +100,7 @@ async fn dispatch(cli: Cli, printer: &Printer) -> Result<u8, CliError> {
         Command::List(args) => list::run(args, &global, printer).await,
         Command::Get(args) => get::run(args, &global, printer).await,
         Command::Plugin(args) => plugin::run(args, &global, printer).await,
+        Command::Template(args) => template::run(args, &global, printer).await,
         Command::Embedded(args) => embedded::run(args, &global, printer).await,
         Command::Completion(args) => completion::run(args, &mut Cli::command(), printer),
     }

@@ -10,6 +10,7 @@ pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod template;
 
 use boathook_core::HookEvent;
 use boathook_engine::release_store::{Listing, ReleaseStore, StoreError, Stored};

@@ -5,16 +5,20 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use boathook_core::manifest::limit;
-use boathook_core::plan::{ChartInfo, Operation};
+use boathook_core::plan::{ChartInfo, ReleaseRef};
 use boathook_core::{Diagnostic, Source};
 use clap::Args;
+use serde_json::{Map, Value};
 
+pub(crate) mod chart;
 mod helm;
 
 use crate::error::{BAD_INPUT, CliError};
+pub(crate) use chart::Charts;
+pub(crate) use helm::template_text as helm_template;
 
 /// Heading of the flags that only charts have.
-const CHARTS: &str = "Charts (rendered by your helm)";
+const CHARTS: &str = "Charts";
 
 /// Where the manifests come from.
 #[derive(Args, Clone)]
@@ -30,7 +34,7 @@ pub(crate) struct SourceArgs {
 #[derive(Args, Clone, Default)]
 pub(crate) struct ValuesArgs {
     /// A file of values (repeatable)
-    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE")]
+    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     pub(crate) values: Vec<String>,
     /// A value, `a.b=c` (repeatable)
     #[arg(help_heading = CHARTS, long, value_name = "KEY=VALUE")]
@@ -44,9 +48,76 @@ pub(crate) struct ValuesArgs {
     /// A value as JSON
     #[arg(help_heading = CHARTS, long, value_name = "KEY=JSON")]
     pub(crate) set_json: Vec<String>,
-    /// The helm program that renders charts (3.x or 4.x)
-    #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
-    pub(crate) helm: String,
+    /// A value that is taken as it stands, commas and all
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=TEXT")]
+    pub(crate) set_literal: Vec<String>,
+    /// Do not check the values against the charts' schemas
+    #[arg(help_heading = CHARTS, long)]
+    pub(crate) skip_schema_validation: bool,
+    /// The notes of subcharts count, too
+    #[arg(help_heading = CHARTS, long)]
+    pub(crate) render_subchart_notes: bool,
+    /// What `lookup` of templates may read of the cluster: a file with what stands under `permissions:` of a hook
+    #[arg(help_heading = CHARTS, long, value_name = "FILE")]
+    pub(crate) lookup_grant: Option<PathBuf>,
+    /// Have this helm program (3.x or 4.x) render charts, instead of Helm's engine in the sandbox
+    #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM")]
+    pub(crate) helm: Option<String>,
+}
+
+impl ValuesArgs {
+    /// The helm program to call.
+    fn helm(&self) -> &str {
+        self.helm.as_deref().unwrap_or("helm")
+    }
+}
+
+/// What a chart is told of a cluster that is not asked.
+#[derive(Args, Clone, Default)]
+pub(crate) struct CapabilityArgs {
+    /// The version of Kubernetes that templates see
+    #[arg(help_heading = CHARTS, long, value_name = "VERSION")]
+    pub(crate) kube_version: Option<String>,
+    /// API versions that templates see besides those of Kubernetes (repeatable)
+    #[arg(help_heading = CHARTS, short, long, value_name = "API", value_delimiter = ',')]
+    pub(crate) api_versions: Vec<String>,
+}
+
+/// What a chart is rendered for. Plain manifests are the same for every operation.
+#[derive(Debug)]
+pub(crate) struct Rendering<'a> {
+    /// `.Release.Name`, `.Namespace` and `.Revision`.
+    pub(crate) release: &'a ReleaseRef,
+    /// `.Release.IsUpgrade`; `.Release.IsInstall` otherwise.
+    pub(crate) is_upgrade: bool,
+    /// Whether a release record will be made of it: then crds, values, notes and the chart itself are wanted, too.
+    pub(crate) recorded: bool,
+    /// What the revision before lends to an upgrade.
+    pub(crate) lent: Option<Lent<'a>>,
+}
+
+/// What an upgrade may take over from the revision before it.
+#[derive(Debug)]
+pub(crate) struct Lent<'a> {
+    /// The user's values of that revision: `config` of its record.
+    pub(crate) config: &'a Map<String, Value>,
+    /// The default values of its chart: `chart.values` of its record (without those of subcharts, which no record holds).
+    pub(crate) defaults: &'a Map<String, Value>,
+    /// How much of them is taken.
+    pub(crate) mode: ValuesMode,
+}
+
+/// Which values an upgrade starts from. The user's new values are put over them in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ValuesMode {
+    /// Helm's default: the last values if no new ones are given, else only the new ones; over the new chart's defaults.
+    LastIfNoneGiven,
+    /// `--reset-values`: none; the new chart's defaults.
+    Reset,
+    /// `--reuse-values`: the last ones; the *old* chart's defaults take the place of the new chart's.
+    Reuse,
+    /// `--reset-then-reuse-values`: the last ones, over the new chart's defaults.
+    ResetThenReuse,
 }
 
 /// A source that was read.
@@ -54,6 +125,9 @@ pub(crate) struct ValuesArgs {
 pub(crate) struct Input {
     /// The texts, by path.
     pub(crate) sources: Vec<Source>,
+    /// The files of `crds/` of the chart and its subcharts, in the order in which Helm installs them. They are no
+    /// templates and no part of the release.
+    pub(crate) crds: Vec<Source>,
     /// The folder that plugin paths are relative to.
     pub(crate) base: PathBuf,
     /// What the release's chart says of itself.
@@ -68,19 +142,18 @@ pub(crate) struct Input {
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// The chart as Helm stores it, if the source is one.
-    pub(crate) chart: Option<serde_json::Value>,
+    pub(crate) chart: Option<Value>,
     /// The user's values.
-    pub(crate) config: serde_json::Map<String, serde_json::Value>,
+    pub(crate) config: Map<String, Value>,
     /// The rendered NOTES.txt.
     pub(crate) notes: Option<String>,
 }
 
-/// Reads a source. Operation, release name and namespace are what a chart's templates see.
-pub(crate) fn read(
+/// Reads a source; a chart is rendered. The one way to do so: nothing behind it knows what rendered.
+pub(crate) async fn read(
     args: &SourceArgs,
-    operation: Operation,
-    release: &str,
-    namespace: &str,
+    rendering: &Rendering<'_>,
+    charts: &Charts<'_>,
 ) -> Result<Input, CliError> {
     let source = args.source.as_str();
     if source == "-" {
@@ -88,7 +161,10 @@ pub(crate) fn read(
     }
     let path = Path::new(source);
     if helm::is_chart(source, path) {
-        return helm::render(args, operation, release, namespace);
+        return match charts.engine(&args.values) {
+            Some(engine) => chart::render(args, rendering, charts, engine).await,
+            None => helm::render(args, rendering),
+        };
     }
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(source, &error))?;
     let name = file_name(path);
@@ -116,7 +192,7 @@ pub(crate) fn read(
 fn plain(sources: Vec<Source>, base: PathBuf, name: &str) -> Input {
     let name = name.split('.').next().unwrap_or(name).to_owned();
     let chart = ChartInfo { name, version: "0.0.0".to_owned(), app_version: None };
-    Input { sources, base, chart, recorded: Recorded::default(), diagnostics: Vec::new() }
+    Input { sources, crds: Vec::new(), base, chart, recorded: Recorded::default(), diagnostics: Vec::new() }
 }
 
 fn file_name(path: &Path) -> String {

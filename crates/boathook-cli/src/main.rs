@@ -10,6 +10,7 @@ mod planning;
 mod running;
 mod telemetry;
 mod wiring;
+mod yaml;
 
 use std::process::ExitCode;
 

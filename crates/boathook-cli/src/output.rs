@@ -65,6 +65,13 @@ impl Printer {
         drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     }
 
+    /// A result that is a document of others: byte for byte, except on a terminal, which it must not drive.
+    pub(crate) fn document(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let shown = if out.is_terminal() { safe::lines(text) + "\n" } else { text.to_owned() };
+        drop(out.write_all(shown.as_bytes()).and_then(|()| out.flush()));
+    }
+
     /// A result as one JSON document.
     pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), CliError> {
         self.result(&format!("{}\n", to_json(value, true)?));

@@ -10,12 +10,12 @@ use boathook_core::plan::{
 };
 use boathook_core::plugin::PluginInfo;
 use boathook_core::wasm_hook::parse_duration;
-use boathook_core::{Severity, Source, check, dialect, manifest};
+use boathook_core::{Diagnostic, HookEvent, Severity, Source, check, dialect, manifest};
 use boathook_engine::plugin_host::{PluginError, PluginHost, PluginReference};
 use clap::{Args, ValueEnum};
 
 use crate::error::{CliError, USAGE, exit_code_of};
-use crate::input::{self, Input, Recorded, SourceArgs};
+use crate::input::{self, Charts, Input, Recorded, Rendering, SourceArgs};
 
 /// What a plan depends on besides the source.
 #[derive(Args, Clone)]
@@ -105,10 +105,20 @@ pub(crate) async fn plan(
     source: &SourceArgs,
     flags: &PlanFlags,
     host: &dyn PluginHost,
+    charts: &Charts<'_>,
 ) -> Result<Planned, CliError> {
     check_names(&release.name, Some(&release.namespace))?;
-    let Input { sources, base, chart, recorded, mut diagnostics } =
-        input::read(source, operation, &release.name, &release.namespace)?;
+    let rendering = Rendering {
+        release: &release,
+        is_upgrade: is_upgrade(operation),
+        recorded: operation == Operation::Install,
+        lent: None,
+    };
+    let Input { sources, crds, base, chart, recorded, mut diagnostics } =
+        input::read(source, &rendering, charts).await?;
+    if !crds.is_empty() {
+        diagnostics.push(crds_left_out(&source.source));
+    }
     let parsed = manifest::parse(&sources);
     let read = dialect::read(parsed.documents);
     diagnostics.extend(parsed.diagnostics);
@@ -128,6 +138,19 @@ pub(crate) async fn plan(
         diagnostics,
     };
     Ok(Planned { plan: plan::build(input, &flags.options()), sources, recorded })
+}
+
+/// What the templates are told: `.Release.IsInstall` or `.Release.IsUpgrade`. Hooks that a real Helm renders at an install
+/// serve deletions and tests, too.
+fn is_upgrade(operation: Operation) -> bool {
+    use HookEvent::{PostRollback, PostUpgrade, PreRollback, PreUpgrade};
+    matches!(operation, Operation::Run(PreUpgrade | PostUpgrade | PreRollback | PostRollback))
+}
+
+/// `crds/` are no templates, and installing them is not built: who needs them must know.
+fn crds_left_out(chart: &str) -> Diagnostic {
+    let help = format!("install them first: helm show crds {chart} | kubectl apply --server-side -f -");
+    Diagnostic::warning("crds-not-installed", "the chart's crds/ are not installed").help(help)
 }
 
 async fn look_up(

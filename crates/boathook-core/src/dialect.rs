@@ -5,4 +5,4 @@ pub mod helm;
 mod similar;
 mod wasm;
 
-pub use helm::{Read, read};
+pub use helm::{Class, Read, classify, read};

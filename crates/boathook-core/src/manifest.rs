@@ -70,6 +70,11 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The documents of a text, where Helm splits it: without white space before them.
+pub fn split_documents(text: &str) -> impl Iterator<Item = &str> {
+    split::split(text).map(|piece| piece.text)
+}
+
 /// Reads all sources. Paths are visited in byte order; files whose base name starts with `_` hold no documents for
 /// Helm and are skipped. An error in one document does not hide those of the next.
 pub fn parse(sources: &[Source]) -> Parsed {

@@ -92,7 +92,7 @@ mod tests {
     #[test_case(PluginError::NotFound { name: "x".into(), help: "h".into() } => 3)]
     #[test_case(PluginError::Invalid { message: "m".into(), help: None } => 3)]
     #[test_case(PluginError::Failed { message: "m".into(), retryable: true, retry_after: None, calls: calls() } => 1)]
-    #[test_case(PluginError::Denied { action: "a".into(), call: "c".into(), hint: "h".into(), calls: calls() } => 6)]
+    #[test_case(PluginError::Denied { action: "a".into(), call: "c".into(), hint: "h".into(), said: String::new(), calls: calls() } => 6)]
     #[test_case(PluginError::Trap { reason: "r".into(), frames: vec![] } => 1)]
     #[test_case(PluginError::LimitReached { what: "w".into() } => 1)]
     #[test_case(PluginError::Timeout { limit: Duration::from_secs(3) } => 1)]
@@ -118,6 +118,7 @@ mod tests {
             action: "create secrets/a in prod".into(),
             call: "kubernetes.create v1 Secret prod/a".into(),
             hint: "kubernetes:\n- …".into(),
+            said: String::new(),
             calls: calls(),
         };
         let (error, made) = of_plugin(denied);

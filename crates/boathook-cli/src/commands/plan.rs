@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::CliError;
 use crate::global::GlobalArgs;
-use crate::input::SourceArgs;
+use crate::input::{CapabilityArgs, Charts, SourceArgs};
 use crate::output::{self, Format, Printer, diagnostic};
 use crate::planning::{self, PlanFlags};
 use crate::wiring::{self, PluginDirArgs};
@@ -28,6 +28,8 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     flags: PlanFlags,
     #[command(flatten)]
+    capabilities: CapabilityArgs,
+    #[command(flatten)]
     plugins: PluginDirArgs,
     /// Format of the result on stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
@@ -41,11 +43,13 @@ enum Planned {
 }
 
 pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    let PlanArgs { operation: Planned::Install, name, source, flags, plugins, output } = args;
+    let PlanArgs { operation: Planned::Install, name, source, flags, capabilities, plugins, output } = args;
     let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let release = ReleaseRef { name, namespace, revision: 1 };
     let host = wiring::host(&plugins, &[]);
-    let planned = planning::plan(Operation::Install, release, &source, &flags, host.as_ref()).await?;
+    let charts = Charts::without_cluster(&host, capabilities, printer);
+    let planned =
+        planning::plan(Operation::Install, release, &source, &flags, host.as_ref(), &charts).await?;
     match output {
         Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,
         Format::Text => printer.result(&output::plan::render(&planned.plan, printer.verbose)),

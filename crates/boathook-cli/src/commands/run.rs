@@ -9,7 +9,7 @@ use clap::Args;
 use super::event;
 use crate::error::CliError;
 use crate::global::GlobalArgs;
-use crate::input::SourceArgs;
+use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::{self, PlanFlags};
 use crate::running::{self, Choices, OutputFlags};
@@ -45,7 +45,9 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     let session = wiring::session(global).await?;
     let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
     let host = wiring::host(&plugins, &session.api_servers);
-    let planned = planning::plan(Operation::Run(event), release, &source, &flags, host.as_ref()).await?;
+    let charts = Charts::on(&session, &host, printer);
+    let planned =
+        planning::plan(Operation::Run(event), release, &source, &flags, host.as_ref(), &charts).await?;
     if let Some(code) = running::refuse(&planned, &output, printer)? {
         return Ok(code);
     }

@@ -1,17 +1,20 @@
-//! Charts, rendered by the user's own `helm` program. For an install a dry run of Helm's own gives everything that a release
-//! record holds: documents, notes, the user's values, the chart itself. For the hooks of one event, and for a Helm 3 that
-//! does without a cluster only in `helm template`, the documents and what the chart says of itself must do.
+//! Charts, rendered by the user's own `helm` program. A dry run of an install gives everything that a release record holds:
+//! documents, notes, the user's values, the chart itself. For the hooks of one event, and for a Helm 3 that does without a
+//! cluster only in `helm template`, the documents and what the chart says of itself must do. An upgrade needs both: its dry
+//! run wants a cluster that holds the release, so the record's parts come from an install, the documents from a template.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use boathook_core::manifest::read_yaml;
-use boathook_core::plan::{ChartInfo, Operation};
-use boathook_core::{Diagnostic, HookEvent, Source};
+use boathook_core::plan::ChartInfo;
+use boathook_core::{Diagnostic, Source};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tempfile::NamedTempFile;
 
-use super::{Input, Recorded, SourceArgs, ValuesArgs};
+use super::{Input, Lent, Recorded, Rendering, SourceArgs, ValuesArgs, ValuesMode};
 use crate::error::{BAD_INPUT, CliError};
 
 /// How Helm 3 says that even its dry run on the client wants a cluster.
@@ -22,32 +25,59 @@ pub(super) fn is_chart(source: &str, path: &Path) -> bool {
     source.starts_with("oci://") || source.ends_with(".tgz") || path.join("Chart.yaml").is_file()
 }
 
-/// Renders a chart for an operation.
-pub(super) fn render(
-    args: &SourceArgs,
-    operation: Operation,
-    release: &str,
-    namespace: &str,
-) -> Result<Input, CliError> {
-    match operation {
-        Operation::Install => install(args, release, namespace),
-        Operation::Run(event) => template(args, release, namespace, is_upgrade(event)),
+/// Renders a chart.
+pub(super) fn render(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Input, CliError> {
+    let (config, defaults) = lent_files(&args.values, rendering.lent.as_ref())?;
+    if !rendering.recorded {
+        return template(args, rendering, &paths(&[&defaults, &config]));
     }
+    let Some(mut input) = install(args, rendering, &paths(&[&config]))? else {
+        let mut input = template(args, rendering, &paths(&[&defaults, &config]))?;
+        input.crds = crds(args, rendering)?;
+        input.diagnostics.push(
+            Diagnostic::warning("values-not-recorded", "the release record will not hold the chart's values")
+                .help("this helm tells them only with a cluster at hand; Helm 4 tells them without"),
+        );
+        return Ok(input);
+    };
+    if rendering.is_upgrade {
+        let rendered = template(args, rendering, &paths(&[&defaults, &config]))?;
+        input.sources = rendered.sources;
+        input.diagnostics = rendered.diagnostics;
+    }
+    input.crds = crds(args, rendering)?;
+    Ok(input)
 }
 
-/// What the templates are told: `.Release.IsInstall` or `.Release.IsUpgrade`. Hooks that a real Helm renders at an install
-/// serve deletions and tests, too.
-fn is_upgrade(event: HookEvent) -> bool {
-    match event {
-        HookEvent::PreUpgrade | HookEvent::PostUpgrade | HookEvent::PreRollback | HookEvent::PostRollback => {
-            true
-        }
-        HookEvent::PreInstall
-        | HookEvent::PostInstall
-        | HookEvent::PreDelete
-        | HookEvent::PostDelete
-        | HookEvent::Test => false,
-    }
+/// Files of values that go before the user's own: the last revision's values, and the defaults of its chart. What they hold
+/// may be secret: only the user can read them, and they are gone at the end.
+type LentFile = Option<NamedTempFile>;
+
+fn lent_files(values: &ValuesArgs, lent: Option<&Lent<'_>>) -> Result<(LentFile, LentFile), CliError> {
+    let Some(lent) = lent else { return Ok((None, None)) };
+    let (config, defaults) = match lent.mode {
+        ValuesMode::Reset => (false, false),
+        ValuesMode::LastIfNoneGiven => (values_flags(values).is_empty(), false),
+        ValuesMode::Reuse => (true, true),
+        ValuesMode::ResetThenReuse => (true, false),
+    };
+    let config = config.then(|| values_file(lent.config)).transpose()?;
+    let defaults = defaults.then(|| values_file(lent.defaults)).transpose()?;
+    Ok((config, defaults))
+}
+
+fn values_file(values: &Map<String, Value>) -> Result<NamedTempFile, CliError> {
+    let cannot = |error: std::io::Error| {
+        CliError::internal(format!("cannot hand the last revision's values to helm: {error}"))
+    };
+    let mut file = NamedTempFile::new().map_err(cannot)?;
+    serde_json::to_writer(&mut file, values).map_err(|error| cannot(error.into()))?;
+    file.flush().map_err(cannot)?;
+    Ok(file)
+}
+
+fn paths(files: &[&LentFile]) -> Vec<String> {
+    files.iter().filter_map(|file| Some(file.as_ref()?.path().to_string_lossy().into_owned())).collect()
 }
 
 /// The release that `helm install --dry-run=client -o json` prints.
@@ -73,22 +103,19 @@ struct DryRunInfo {
     notes: Option<String>,
 }
 
-fn install(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, CliError> {
+/// The dry run of an install; nothing if this helm does not do it without a cluster.
+fn install(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Result<Option<Input>, CliError> {
     let values = &args.values;
-    let mut words = vec!["install", release, &args.source, "--namespace", namespace];
+    let release = rendering.release;
+    let mut words = vec!["install", &release.name, &args.source, "--namespace", &release.namespace];
     words.extend(["--dry-run=client", "--output", "json"]);
-    words.extend(values_flags(values));
-    let output = helm(&values.helm, &words)?;
+    words.extend(lent.iter().flat_map(|path| ["--values", path]));
+    words.extend(flags(values));
+    let output = helm(values.helm(), &words)?;
     if !output.status.success() && said(&output).contains(UNREACHABLE) {
-        let mut input = template(args, release, namespace, false)?;
-        input.diagnostics.extend(crds_left_out(args)?);
-        input.diagnostics.push(
-            Diagnostic::warning("values-not-recorded", "the release record will not hold the chart's values")
-                .help("this helm tells them only with a cluster at hand; Helm 4 tells them without"),
-        );
-        return Ok(input);
+        return Ok(None);
     }
-    let mut diagnostics = warnings(&output);
+    let diagnostics = warnings(&output);
     let text = text(output, &args.source)?;
     let DryRun { manifest, hooks, chart, config, info } = serde_json::from_str(&text).map_err(|error| {
         CliError::new(BAD_INPUT, format!("{}: helm printed no release: {error}", args.source))
@@ -97,36 +124,47 @@ fn install(args: &SourceArgs, release: &str, namespace: &str) -> Result<Input, C
     for DryRunHook { path, manifest } in hooks.unwrap_or_default() {
         add(&mut sources, &path, &manifest);
     }
-    diagnostics.extend(crds_left_out(args)?);
-    Ok(Input {
+    Ok(Some(Input {
         sources,
+        crds: Vec::new(),
         base: base(args),
         chart: about(chart.get("metadata").unwrap_or(&Value::Null)),
         recorded: Recorded { chart: Some(chart), config: config.unwrap_or_default(), notes: info.notes },
         diagnostics,
-    })
+    }))
 }
 
-fn template(args: &SourceArgs, release: &str, namespace: &str, upgrade: bool) -> Result<Input, CliError> {
+fn template(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Result<Input, CliError> {
     let values = &args.values;
-    let mut words = vec!["template", release, &args.source, "--namespace", namespace];
-    if upgrade {
+    let release = rendering.release;
+    let mut words = vec!["template", &release.name, &args.source, "--namespace", &release.namespace];
+    if rendering.is_upgrade {
         words.push("--is-upgrade");
     }
-    words.extend(values_flags(values));
-    let output = helm(&values.helm, &words)?;
+    words.extend(lent.iter().flat_map(|path| ["--values", path]));
+    words.extend(flags(values));
+    let output = helm(values.helm(), &words)?;
     let diagnostics = warnings(&output);
     let rendered = text(output, &args.source)?;
-    let yaml = text(helm(&values.helm, &["show", "chart", &args.source])?, &args.source)?;
+    let yaml = text(helm(values.helm(), &["show", "chart", &args.source])?, &args.source)?;
     let metadata = read_yaml("Chart.yaml", &yaml)
         .map_err(|diagnostic| CliError::new(BAD_INPUT, format!("{}: {}", args.source, diagnostic.message)))?;
     Ok(Input {
         sources: by_path(&rendered),
+        crds: Vec::new(),
         base: base(args),
         chart: about(&metadata),
         recorded: Recorded { chart: Some(json!({ "metadata": metadata })), ..Recorded::default() },
         diagnostics,
     })
+}
+
+/// What `helm template` prints, with these words before the values.
+pub(crate) fn template_text(chart: &str, values: &ValuesArgs, words: &[String]) -> Result<String, CliError> {
+    let mut all = vec!["template"];
+    all.extend(words.iter().map(String::as_str));
+    all.extend(flags(values));
+    text(helm(values.helm(), &all)?, chart)
 }
 
 fn values_flags(values: &ValuesArgs) -> Vec<&str> {
@@ -137,11 +175,20 @@ fn values_flags(values: &ValuesArgs) -> Vec<&str> {
         ("--set-string", &values.set_string),
         ("--set-file", &values.set_file),
         ("--set-json", &values.set_json),
+        ("--set-literal", &values.set_literal),
     ] {
         for value in list {
             words.extend([flag, value.as_str()]);
         }
     }
+    words
+}
+
+/// All flags that are about charts.
+fn flags(values: &ValuesArgs) -> Vec<&str> {
+    let mut words = values_flags(values);
+    words.extend(values.skip_schema_validation.then_some("--skip-schema-validation"));
+    words.extend(values.render_subchart_notes.then_some("--render-subchart-notes"));
     words
 }
 
@@ -158,16 +205,14 @@ fn about(metadata: &Value) -> ChartInfo {
     }
 }
 
-/// `crds/` of the chart and of its subcharts are never templates, and installing them is not built: who needs them must know.
-fn crds_left_out(args: &SourceArgs) -> Result<Option<Diagnostic>, CliError> {
-    let crds = text(helm(&args.values.helm, &["show", "crds", &args.source])?, &args.source)?;
-    if !crds.contains("CustomResourceDefinition") {
-        return Ok(None);
+/// The files of `crds/` of the chart and its subcharts, which only an install applies. Helm prints them without their paths.
+fn crds(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Vec<Source>, CliError> {
+    if rendering.is_upgrade {
+        return Ok(Vec::new());
     }
-    let message = "the chart's crds/ are not installed";
-    let help =
-        format!("install them first: helm show crds {} | kubectl apply --server-side -f -", args.source);
-    Ok(Some(Diagnostic::warning("crds-not-installed", message).help(help)))
+    let text = text(helm(args.values.helm(), &["show", "crds", &args.source])?, &args.source)?;
+    let empty = text.trim().is_empty();
+    Ok(if empty { Vec::new() } else { vec![Source { path: "crds".to_owned(), text }] })
 }
 
 fn helm(program: &str, args: &[&str]) -> Result<Output, CliError> {
@@ -220,7 +265,17 @@ fn add(sources: &mut Vec<Source>, path: &str, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use boathook_core::plan::ReleaseRef;
+
     use super::*;
+
+    fn release() -> ReleaseRef {
+        ReleaseRef { name: "web".to_owned(), namespace: "prod".to_owned(), revision: 2 }
+    }
+
+    fn render_for(args: &SourceArgs, is_upgrade: bool, recorded: bool) -> Result<Input, CliError> {
+        render(args, &Rendering { release: &release(), is_upgrade, recorded, lent: None })
+    }
 
     /// A program that answers as `helm` would, by its first two words. A shell writes it: a file that we had open ourselves
     /// might still be open in the child of another test, and cannot be run then.
@@ -230,7 +285,8 @@ mod tests {
         let write = r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#;
         let written = Command::new("sh").args(["-c", write]).arg(&program).arg(script).status().unwrap();
         assert!(written.success());
-        let values = ValuesArgs { helm: program.to_string_lossy().into_owned(), ..ValuesArgs::default() };
+        let values =
+            ValuesArgs { helm: Some(program.to_string_lossy().into_owned()), ..ValuesArgs::default() };
         SourceArgs { source: "c.tgz".to_owned(), values }
     }
 
@@ -248,7 +304,7 @@ mod tests {
         let said = "level=INFO msg=\"skipping unknown hooks\"";
         let install = format!("\"install web\") echo '{said}' >&2; cat <<'END'\n{release}\nEND\n;;");
         let args = helm_that(folder.path(), &format!("{install}\n{NO_CRDS}"));
-        let input = render(&args, Operation::Install, "web", "prod").unwrap();
+        let input = render_for(&args, false, true).unwrap();
         let paths: Vec<&str> = input.sources.iter().map(|source| source.path.as_str()).collect();
         assert_eq!(paths, ["c/templates/a.yaml", "c/templates/h.yaml"]);
         assert_eq!(Value::Object(input.recorded.config), json!({"k": 1}));
@@ -261,12 +317,46 @@ mod tests {
     }
 
     #[test]
-    fn crds_that_are_not_installed_are_told() {
+    fn crds_come_with_an_install_only() {
         let folder = tempfile::tempdir().unwrap();
         let answers =
             r#""install web") echo '{"chart": {}}';; "show crds") echo 'kind: CustomResourceDefinition';;"#;
-        let input = render(&helm_that(folder.path(), answers), Operation::Install, "web", "prod").unwrap();
-        assert_eq!(input.diagnostics[0].code, "crds-not-installed");
+        let args = helm_that(folder.path(), &format!("{answers}\n{TEMPLATE}\n{CHART}"));
+        let crds = |is_upgrade| render_for(&args, is_upgrade, true).unwrap().crds;
+        assert_eq!(crds(false)[0].text, "kind: CustomResourceDefinition\n");
+        assert!(crds(true).is_empty());
+    }
+
+    /// `install` answers with the values files it was given, `template` makes a document of them.
+    #[test]
+    fn an_upgrade_starts_from_the_values_of_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let each = r#"v=""; while [ $# -gt 0 ]; do [ "$1" = --values ] && v="$v$(cat "$2")"; shift; done"#;
+        let answers = format!(
+            r##""install web") {each}; printf '{{"chart": {{}}, "info": {{"notes": "%s"}}}}' "$(echo "$v" | tr -d '"')";;
+            "template web") {each}; printf -- '---\n# Source: a.yaml\n# %s\n' "$v";;"##
+        );
+        let mut args = helm_that(folder.path(), &format!("{answers}\n{CHART}"));
+        let own = folder.path().join("own.json");
+        std::fs::write(&own, "{own}").unwrap();
+        let map = |key: &str| Map::from_iter([(key.to_owned(), json!(1))]);
+        let (config, defaults) = (map("config"), map("defaults"));
+        let (own, none) = (vec![own.to_string_lossy().into_owned()], Vec::new());
+        let (c, d) = (r#"{"config":1}"#, r#"{"defaults":1}"#);
+        for (mode, values, recorded, rendered) in [
+            (ValuesMode::LastIfNoneGiven, &none, "{config:1}", c.to_owned()),
+            (ValuesMode::LastIfNoneGiven, &own, "{own}", "{own}".to_owned()),
+            (ValuesMode::Reset, &none, "", String::new()),
+            (ValuesMode::Reuse, &own, "{config:1}{own}", format!("{d}{c}{{own}}")),
+            (ValuesMode::ResetThenReuse, &own, "{config:1}{own}", format!("{c}{{own}}")),
+        ] {
+            args.values.values.clone_from(values);
+            let lent = Some(Lent { config: &config, defaults: &defaults, mode });
+            let rendering = Rendering { release: &release(), is_upgrade: true, recorded: true, lent };
+            let input = render(&args, &rendering).unwrap();
+            assert_eq!(input.recorded.notes.as_deref(), Some(recorded), "{mode:?}");
+            assert_eq!(input.sources[0].text, format!("# {rendered}\n"), "{mode:?}");
+        }
     }
 
     #[test]
@@ -274,7 +364,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let install = r#""install web") echo 'Error: INSTALLATION FAILED: Kubernetes cluster unreachable: …' >&2; exit 1;;"#;
         let args = helm_that(folder.path(), &format!("{install}\n{TEMPLATE}\n{CHART}\n{NO_CRDS}"));
-        let input = render(&args, Operation::Install, "web", "prod").unwrap();
+        let input = render_for(&args, false, true).unwrap();
         assert_eq!(input.sources[0].text, "args: \"template web c.tgz --namespace prod\"\n");
         assert_eq!(input.chart.name, "c");
         assert_eq!(input.diagnostics[0].code, "values-not-recorded");
@@ -284,7 +374,7 @@ mod tests {
     fn any_other_failure_is_helms_to_explain() {
         let folder = tempfile::tempdir().unwrap();
         let args = helm_that(folder.path(), r#"*) echo 'Error: INSTALLATION FAILED: no way' >&2; exit 1;;"#);
-        let error = render(&args, Operation::Install, "web", "prod").unwrap_err();
+        let error = render_for(&args, false, true).unwrap_err();
         assert_eq!((error.exit_code, error.message.as_str()), (BAD_INPUT, "helm cannot render c.tgz"));
         assert_eq!(error.hint.as_deref(), Some("Error: no way"));
     }
@@ -293,10 +383,9 @@ mod tests {
     fn hooks_of_an_upgrade_see_one() {
         let folder = tempfile::tempdir().unwrap();
         let args = helm_that(folder.path(), &format!("{TEMPLATE}\n{CHART}"));
-        let text =
-            |event| render(&args, Operation::Run(event), "web", "prod").unwrap().sources[0].text.clone();
-        assert!(text(HookEvent::PreUpgrade).contains("--is-upgrade"));
-        assert!(!text(HookEvent::PreInstall).contains("--is-upgrade"));
+        let text = |is_upgrade| render_for(&args, is_upgrade, false).unwrap().sources[0].text.clone();
+        assert!(text(true).contains("--is-upgrade"));
+        assert!(!text(false).contains("--is-upgrade"));
     }
 
     #[test]

@@ -29,6 +29,29 @@ pub struct Read {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// What Helm makes of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// An ordinary resource.
+    Ordinary,
+    /// A hook of these events.
+    Hook(Vec<HookEvent>),
+    /// Nothing: it names an event that Helm does not know. This is the annotation's text.
+    Dropped(String),
+}
+
+/// Tells hooks from ordinary documents as Helm does, and says nothing of what is wrong with them.
+pub fn classify(document: &Document) -> Class {
+    match document.head.annotations.get(HOOK) {
+        None => Class::Ordinary,
+        Some(annotation) => {
+            let events: Option<Vec<HookEvent>> =
+                Item::list(annotation).map(|item| event(&item.word)).collect();
+            events.map_or_else(|| Class::Dropped(annotation.clone()), Class::Hook)
+        }
+    }
+}
+
 /// Sorts documents (in the order of [`crate::manifest::parse`]) into hooks and ordinary resources.
 ///
 /// Both lists are sorted stably by the install kind table, as Helm stores them. The default delete policy is not

@@ -11,7 +11,8 @@ use boathook_core::run_event::LogLevel;
 use boathook_core::wasm_hook::Limits;
 use boathook_engine::cluster::Cluster;
 use boathook_engine::plugin_host::{
-    PluginCall, PluginError, PluginHost as _, PluginReference, PluginReport, PluginSignal, RunInfo,
+    CommandExtras, PluginCall, PluginError, PluginHost as _, PluginReference, PluginReport, PluginSignal,
+    RunInfo,
 };
 use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
 use serde_json::{Map, Value};
@@ -105,7 +106,13 @@ pub(crate) fn host_with(
         .into_iter()
         .map(|(name, bytes)| BuiltInPlugin { name, bytes: Box::leak(bytes.into_boxed_slice()) })
         .collect();
-    WasmHost::new(WasmHostOptions { built_in, plugin_dirs: Vec::new(), cache_dir, pooling })
+    WasmHost::new(WasmHostOptions {
+        built_in,
+        packed: Vec::new(),
+        plugin_dirs: Vec::new(),
+        cache_dir,
+        pooling,
+    })
 }
 
 /// By name, not by path.
@@ -184,6 +191,7 @@ pub(crate) async fn call(host: &WasmHost, name: &str) -> (PluginCall, UnboundedR
         timeout: Duration::from_secs(20),
         cluster,
         signals,
+        extras: CommandExtras::default(),
     };
     (call, receiver)
 }
