@@ -22,6 +22,7 @@ pub mod managed_fields;
 pub mod manifest;
 pub mod names;
 pub mod object;
+pub mod operation;
 pub mod order;
 pub mod permissions;
 pub mod plan;
