@@ -152,7 +152,7 @@ async fn listen(
                 log.push(line);
             }
             PluginSignal::Progress { message, .. } => progress(&message),
-            PluginSignal::Log { .. } | PluginSignal::Output { .. } => {}
+            PluginSignal::Log { .. } | PluginSignal::Output { .. } | PluginSignal::Withheld(_) => {}
         }
     }
     log
