@@ -3,9 +3,6 @@
 //! asked too, so that what is written down is true. `UPDATE_CASES=1` has Helm write it down anew.
 
 mod case;
-#[path = "../it/env.rs"]
-#[expect(dead_code, clippy::unwrap_used, reason = "written for the tests of the program, which use the rest")]
-mod env;
 mod generated;
 mod render;
 

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::case::{Content, Expected, File};
-use crate::env::{TestEnv, boathook, tool};
+use boathook_tests::env::{TestEnv, boathook, tool};
 
 /// What Helm says behind every error of rendering.
 const DEBUG: &str = "\n\nUse --debug flag to render out invalid YAML";
