@@ -141,6 +141,12 @@ impl TestEnv {
     /// file `state.json` as it is.
     #[track_caller]
     pub(crate) fn refuses(&self, args: &[&str]) -> Run {
+        self.refuses_within(args, MOST_MEMORY, MOST_TIME)
+    }
+
+    /// The same with other limits.
+    #[track_caller]
+    pub(crate) fn refuses_within(&self, args: &[&str], most_memory: u64, most_time: u64) -> Run {
         let state = || std::fs::read(self.path("state.json")).ok();
         let before = state();
         let mut command = Command::new(env!("CARGO_BIN_EXE_measure"));
@@ -149,8 +155,8 @@ impl TestEnv {
         let used = std::fs::read_to_string(self.path("used")).unwrap();
         let (memory, time) = used.split_once(' ').unwrap();
         assert!(run.code != Some(0), "nothing was refused:\n{run}");
-        assert!(memory.parse::<u64>().unwrap() <= MOST_MEMORY, "{memory} KiB:\n{run}");
-        assert!(time.parse::<u64>().unwrap() <= MOST_TIME, "{time} ms:\n{run}");
+        assert!(memory.parse::<u64>().unwrap() <= most_memory, "{memory} KiB:\n{run}");
+        assert!(time.parse::<u64>().unwrap() <= most_time, "{time} ms:\n{run}");
         assert!(before == state(), "the state file was changed:\n{run}");
         run
     }
@@ -220,6 +226,7 @@ pub(crate) const FILTERS: &[(&str, &str)] = &[
     (r"/[^ ]*/\.tmp[A-Za-z0-9]+", "[folder]"),
     (r"-[a-z0-9]{5}/main", "-[pod]/main"),
     (r"process \d+", "process [pid]"),
+    (r"/proc/\d+/", "/proc/[pid]/"),
     (r"\b\d+ kB\b", "[size]"),
     (r"size    \d+ bytes", "size    [size]"),
     (r#"time="[0-9.]+""#, r#"time="[seconds]""#),
