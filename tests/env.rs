@@ -148,6 +148,12 @@ impl TestEnv {
     /// file `state.json` as it is.
     #[track_caller]
     pub fn refuses(&self, args: &[&str]) -> Run {
+        self.refuses_within(args, MOST_MEMORY, MOST_TIME)
+    }
+
+    /// The same with other limits.
+    #[track_caller]
+    pub fn refuses_within(&self, args: &[&str], most_memory: u64, most_time: u64) -> Run {
         let state = || std::fs::read(self.path("state.json")).ok();
         let before = state();
         let mut command = Command::new(built("measure"));
@@ -156,8 +162,8 @@ impl TestEnv {
         let used = std::fs::read_to_string(self.path("used")).unwrap();
         let (memory, time) = used.split_once(' ').unwrap();
         assert!(run.code != Some(0), "nothing was refused:\n{run}");
-        assert!(memory.parse::<u64>().unwrap() <= MOST_MEMORY, "{memory} KiB:\n{run}");
-        assert!(time.parse::<u64>().unwrap() <= MOST_TIME, "{time} ms:\n{run}");
+        assert!(memory.parse::<u64>().unwrap() <= most_memory, "{memory} KiB:\n{run}");
+        assert!(time.parse::<u64>().unwrap() <= most_time, "{time} ms:\n{run}");
         assert!(before == state(), "the state file was changed:\n{run}");
         run
     }
@@ -236,6 +242,7 @@ pub const FILTERS: &[(&str, &str)] = &[
     // The letters that Kubernetes makes names of.
     (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-[pod]"),
     (r"process \d+", "process [pid]"),
+    (r"/proc/\d+/", "/proc/[pid]/"),
     (r"\b\d+ kB\b", "[size]"),
     (r"size    \d+ bytes", "size    [size]"),
     (r#"time="[0-9.]+""#, r#"time="[seconds]""#),

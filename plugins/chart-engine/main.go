@@ -9,16 +9,41 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	_ "time/tzdata" // `dateInZone` of templates
 )
 
 func main() {
 	logLikeHelm()
-	conversation := &conversation{in: bufio.NewReaderSize(os.Stdin, 64<<10), out: os.Stdout}
+	conversation := &conversation{in: bufio.NewReaderSize(portions{os.Stdin}, portion), out: portions{os.Stdout}}
 	if err := conversation.run(); err != nil {
 		slog.Error(err.Error())
 		os.Exit(1)
 	}
+}
+
+// portion is how many bytes pass between host and engine at once; the host takes no more than a few megabytes.
+const portion = 256 << 10
+
+// portions reads and writes in portions.
+type portions struct {
+	file *os.File
+}
+
+func (p portions) Read(into []byte) (int, error) {
+	return p.file.Read(into[:min(len(into), portion)])
+}
+
+func (p portions) Write(from []byte) (int, error) {
+	written := 0
+	for chunk := range slices.Chunk(from, portion) {
+		count, err := p.file.Write(chunk)
+		written += count
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // logLikeHelm makes log lines look like those of the helm program.

@@ -1,5 +1,7 @@
 //! A chart as files in memory: what every source gives, and what is rendered. The limits that hold for all of them.
 
+use std::sync::Arc;
+
 /// Bytes of all files together; Helm's own limit, and its words for it.
 pub const MAX_BYTES: u64 = 100 << 20;
 /// Files of a chart.
@@ -25,7 +27,7 @@ pub struct ChartFile {
     /// When it was changed last, nanoseconds since 1970.
     pub modified: i64,
     /// The content, without a byte-order mark.
-    pub data: Vec<u8>,
+    pub data: Arc<Vec<u8>>,
 }
 
 impl Chart {
@@ -44,7 +46,7 @@ impl Chart {
         if data.starts_with(b"\xef\xbb\xbf") {
             data.drain(..3);
         }
-        self.files.push(ChartFile { name, modified, data });
+        self.files.push(ChartFile { name, modified, data: Arc::new(data) });
         Ok(())
     }
 

@@ -31,8 +31,7 @@ const REPORT_BYTES: usize = 64 << 20;
 pub struct Engine {
     host: Arc<dyn PluginHost>,
     plugin: PluginInfo,
-    /// How long one render may take.
-    pub timeout: Duration,
+    timeout: Duration,
 }
 
 /// What the engine gave.
@@ -92,12 +91,18 @@ impl Engine {
         Self { host, plugin, timeout: TIMEOUT }
     }
 
+    /// The same with this time for each render.
+    #[must_use]
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
     /// Runs it once. `progress` is told what takes long.
     pub(crate) async fn run(
         &self,
         release: &ReleaseRef,
         config: Map<String, Value>,
-        input: Vec<u8>,
+        input: Vec<Arc<Vec<u8>>>,
         time_zone: Option<&str>,
         lookup: &Lookup,
         progress: &(dyn Fn(&str) + Send + Sync),
@@ -124,7 +129,7 @@ impl Engine {
             cluster: lookup.cluster(),
             signals,
             extras: CommandExtras {
-                input: Arc::new(input),
+                input,
                 environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
                 report_bytes: Some(REPORT_BYTES),
             },

@@ -91,3 +91,47 @@ impl Rule {
         Ok(Some(Self { pattern, negated, folders, whole_path }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// What Helm 4.3.1's own `pkg/ignore` says of paths under rules.
+    #[derive(Deserialize)]
+    struct Vectors {
+        /// A folder ends in `/`.
+        paths: Vec<String>,
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        rules: String,
+        error: Option<String>,
+        #[serde(default)]
+        ignored: BTreeSet<String>,
+    }
+
+    #[test]
+    fn paths_are_left_out_as_helm_leaves_them_out() {
+        let Vectors { paths, cases } = serde_json::from_str(include_str!("../tests/ignore.json")).unwrap();
+        assert_eq!((paths.len(), cases.len()), (53, 111));
+        let mut wrong = String::new();
+        for case in cases {
+            let found = Rules::read(Some(case.rules.as_bytes())).map(|rules| {
+                let is_ignored =
+                    |path: &&String| rules.ignore(path.trim_end_matches('/'), path.ends_with('/'));
+                paths.iter().filter(is_ignored).cloned().collect()
+            });
+            let expected = case.error.map_or(Ok(case.ignored), Err);
+            if found != expected {
+                wrong += &format!("{:?}: found {found:?}, Helm says {expected:?}\n", case.rules);
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+}

@@ -2,6 +2,7 @@
 //! comes back in one report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use boathook_core::Source;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
@@ -221,22 +222,21 @@ async fn run(
 }
 
 /// The request, and the bytes that follow it: of the chart's files, the values files, the files of `--set-file`.
-fn request(chart: &Chart, options: &RenderOptions, sort: bool) -> (Map<String, Value>, Vec<u8>) {
+fn request(chart: &Chart, options: &RenderOptions, sort: bool) -> (Map<String, Value>, Vec<Arc<Vec<u8>>>) {
     let values = &options.values;
-    let size = chart.files.iter().map(|file| file.data.len()).sum();
-    let mut input = Vec::with_capacity(size);
+    let mut input = Vec::with_capacity(chart.files.len());
     let files: Vec<Value> = chart
         .files
         .iter()
         .map(|file| {
-            input.extend_from_slice(&file.data);
+            input.push(file.data.clone());
             json!({"name": file.name, "size": file.data.len(), "modTime": file.modified})
         })
         .collect();
     let mut named = |files: &[Named]| -> Vec<Value> {
         let one = |file: &Named| match &file.content {
             Ok(data) => {
-                input.extend_from_slice(data);
+                input.push(data.clone());
                 json!({"name": file.name, "size": data.len()})
             }
             Err(error) => json!({"name": file.name, "error": error}),

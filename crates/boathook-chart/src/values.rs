@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::chart::MAX_BYTES;
 
@@ -30,7 +31,7 @@ pub struct Named {
     /// As given.
     pub name: String,
     /// Its content.
-    pub content: Result<Vec<u8>, String>,
+    pub content: Result<Arc<Vec<u8>>, String>,
 }
 
 impl Named {
@@ -41,7 +42,7 @@ impl Named {
         } else {
             std::fs::File::open(Path::new(name)).and_then(limited)
         };
-        let content = content.map_err(|error| match error.kind() {
+        let content = content.map(Arc::new).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => format!("open {name}: no such file or directory"),
             std::io::ErrorKind::IsADirectory => format!("read {name}: is a directory"),
             _ => format!("open {name}: {error}"),
@@ -59,32 +60,40 @@ fn limited(from: impl Read) -> std::io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The files that texts of `--set-file` name: `key=path,key=path`, where a backslash takes the meaning from the next
+/// The files that texts of `--set-file` name: `key=path,key={path,path}`, where a backslash takes the meaning from the next
 /// character. What is wrong with a text is for Helm's parser to say; here it names no file or one too many.
 pub fn set_file_names(texts: &[String]) -> Vec<String> {
-    let mut names = Vec::new();
-    for text in texts {
-        let (mut name, mut in_path) = (String::new(), false);
-        let mut chars = text.chars();
-        loop {
-            match chars.next() {
-                Some('=') if !in_path => in_path = true,
-                Some(',') | None if in_path => {
-                    names.push(std::mem::take(&mut name));
-                    in_path = false;
-                }
-                Some('\\') => name.extend(chars.next().filter(|_| in_path)),
-                Some(c) if in_path => name.push(c),
-                Some(_) => {}
-                None => break,
-            }
-            if !in_path && chars.as_str().is_empty() {
-                break;
-            }
-        }
-    }
+    let mut names: Vec<String> = texts.iter().flat_map(|text| names_in(text)).collect();
     names.sort();
     names.dedup();
+    names
+}
+
+fn names_in(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    // The path that is being read, if one is; and whether it is one of a list.
+    let (mut path, mut in_list) = (None::<String>, false);
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let Some(name) = &mut path else {
+            match c {
+                '=' => path = Some(String::new()),
+                // Whatever follows is a part of the key.
+                '\\' => drop(chars.next()),
+                _ => {}
+            }
+            continue;
+        };
+        match c {
+            '{' if name.is_empty() => in_list = true,
+            ',' if in_list => names.push(std::mem::take(name)),
+            '}' if in_list => in_list = false,
+            ',' => names.extend(path.take()),
+            '\\' => name.extend(chars.next()),
+            c => name.push(c),
+        }
+    }
+    names.extend(path);
     names
 }
 
@@ -98,6 +107,7 @@ mod tests {
     #[test_case("a=b,c.d[0]=e/f", &["b", "e/f"]; "several")]
     #[test_case("a=b=c", &["b=c"]; "an equals sign in a path")]
     #[test_case(r"a\=b=c\,d", &["c,d"]; "escapes")]
+    #[test_case("a={b,c},d=e", &["b", "c", "e"]; "a list")]
     #[test_case("a=", &[""]; "no path")]
     #[test_case("a", &[]; "no value")]
     #[test_case("", &[]; "nothing")]

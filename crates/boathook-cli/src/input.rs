@@ -3,6 +3,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use boathook_core::manifest::limit;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
@@ -14,6 +15,7 @@ pub(crate) mod chart;
 mod helm;
 
 use crate::error::{BAD_INPUT, CliError};
+use crate::planning::positive_duration;
 pub(crate) use chart::Charts;
 pub(crate) use helm::template_text as helm_template;
 
@@ -31,7 +33,8 @@ pub(crate) struct SourceArgs {
 }
 
 /// Values of a chart, with Helm's meaning and order.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct ValuesArgs {
     /// A file of values (repeatable)
     #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE", value_delimiter = ',')]
@@ -60,6 +63,9 @@ pub(crate) struct ValuesArgs {
     /// What `lookup` of templates may read of the cluster: a file with what stands under `permissions:` of a hook
     #[arg(help_heading = CHARTS, long, value_name = "FILE")]
     pub(crate) lookup_grant: Option<PathBuf>,
+    /// Time that rendering a chart may take
+    #[arg(help_heading = CHARTS, long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
+    pub(crate) render_timeout: Duration,
     /// Have this helm program (3.x or 4.x) render charts, instead of Helm's engine in the sandbox
     #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM")]
     pub(crate) helm: Option<String>,
@@ -162,7 +168,7 @@ pub(crate) async fn read(
     let path = Path::new(source);
     if helm::is_chart(source, path) {
         return match charts.engine(&args.values) {
-            Some(engine) => chart::render(args, rendering, charts, engine).await,
+            Some(engine) => chart::render(args, rendering, charts, &engine).await,
             None => helm::render(args, rendering),
         };
     }

@@ -81,8 +81,8 @@ pub struct PluginCall {
 /// What a WASI command of our own gets besides what every plugin gets. The default is nothing.
 #[derive(Clone, Debug, Default)]
 pub struct CommandExtras {
-    /// Bytes that follow the first line on its stdin.
-    pub input: Arc<Vec<u8>>,
+    /// Bytes that follow the first line on its stdin, one part behind the other.
+    pub input: Vec<Arc<Vec<u8>>>,
     /// Its environment.
     pub environment: Vec<(String, String)>,
     /// The most bytes of its last line, where that is more than a plugin may say.

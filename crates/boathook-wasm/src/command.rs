@@ -181,8 +181,9 @@ impl Answers {
 }
 
 /// Moves what the guest gets at its start into the pipe, and then answers for as long as there may be any.
-async fn write(first_line: String, input: &[u8], mut answers: Queue, mut stdin: DuplexStream) {
-    for part in [first_line.as_bytes(), b"\n", input] {
+async fn write(first_line: String, input: &[Arc<Vec<u8>>], mut answers: Queue, mut stdin: DuplexStream) {
+    let parts = input.iter().map(|part| part.as_slice());
+    for part in [first_line.as_bytes(), b"\n"].into_iter().chain(parts) {
         if stdin.write_all(part).await.is_err() {
             return std::future::pending().await;
         }

@@ -64,7 +64,7 @@ pub(crate) async fn run(args: TemplateArgs, global: &GlobalArgs, printer: &Print
     let chart = chart::open(&chart)?;
     let options = RenderOptions { is_upgrade, ..charts.options(&values).await? };
     let what = TemplateOptions { include_crds, no_hooks, skip_tests };
-    let rendered = template(engine, &chart, &release, &options, &what, &charts.progress()).await;
+    let rendered = template(&engine, &chart, &release, &options, &what, &charts.progress()).await;
     let rendered = rendered.map_err(|error| {
         if let RenderError::Chart { log, .. } = &error {
             chart::print_log(printer, log);

@@ -44,7 +44,7 @@ impl<'a> Charts<'a> {
     }
 
     /// The engine, unless the user's helm is to render: because that is wanted, or because there is no other.
-    pub(crate) fn engine(&self, values: &ValuesArgs) -> Option<&Engine> {
+    pub(crate) fn engine(&self, values: &ValuesArgs) -> Option<Engine> {
         if values.helm.is_some() {
             return None;
         }
@@ -52,7 +52,7 @@ impl<'a> Charts<'a> {
             self.printer
                 .note("note: this program was built without the chart engine: your helm renders the chart\n");
         }
-        self.engine.as_ref()
+        self.engine.clone().map(|engine| engine.within(values.render_timeout))
     }
 
     /// What a chart is rendered with, as far as flags and cluster say it.
@@ -195,8 +195,9 @@ pub(crate) fn render_error(error: RenderError) -> CliError {
         RenderError::Denied { message, hint } => CliError::new(PERMISSION, message).hint(format!(
             "if this is what you want, write it to a file and name that with --lookup-grant:\n{hint}"
         )),
-        stopped @ RenderError::Stopped { .. } => CliError::new(BAD_INPUT, stopped.to_string())
-            .hint("charts are rendered in a sandbox with 256 MiB of memory and 60 s of time"),
+        stopped @ RenderError::Stopped { .. } => CliError::new(BAD_INPUT, stopped.to_string()).hint(
+            "charts are rendered in a sandbox with 256 MiB of memory; --render-timeout gives more time",
+        ),
         internal @ RenderError::Internal { .. } => CliError::new(FAILED, internal.to_string()),
     }
 }
