@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::crd;
 use crate::managed::{self, Writer};
-use crate::schema::Type;
+use crate::schema;
 use crate::store::{Change, ChangeKind, Entry};
 
 /// Set to `true` on every Job and Pod that was ended without a container.
@@ -189,7 +189,7 @@ pub(crate) fn write(
             api_version: &api_version,
             time: &now,
         };
-        managed::record_update((!created).then_some(old), &mut new, &Type::of(&kind), &writer);
+        managed::record_update((!created).then_some(old), &mut new, &schema::type_of(&kind), &writer);
     }
     cluster.store.put(resource, new)
 }

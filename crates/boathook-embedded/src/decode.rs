@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::resource::ResourceType;
-use crate::schema::{Scalar, Type};
+use crate::schema::{self, Scalar, Type};
 use crate::status::Refusal;
 
 /// What happens with fields that the kind does not have.
@@ -90,7 +90,7 @@ pub(crate) fn object(
         map.insert("metadata".to_owned(), Value::Object(Map::new()));
     }
     let mut value = Value::Object(map);
-    let kind_type = Type::of(kind);
+    let kind_type = schema::type_of(kind);
     if let Some(problem) = wrong_type(&value, &kind_type, "") {
         return Err(Refusal::bad_request(format!(
             "{} in version \"{}\" cannot be handled as a {}: json: cannot unmarshal {problem}",

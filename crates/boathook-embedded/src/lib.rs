@@ -20,7 +20,6 @@ mod decode;
 mod defaults;
 mod delete;
 mod discovery;
-mod fields;
 mod logs;
 mod managed;
 mod names;

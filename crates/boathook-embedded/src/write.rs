@@ -13,7 +13,7 @@ use crate::managed::{self, SERVER_FIELDS, Writer};
 use crate::patch::{self, json::JsonPatchError};
 use crate::request::PatchKind;
 use crate::resource::ResourceType;
-use crate::schema::Type;
+use crate::schema;
 use crate::status::{FieldError, Refusal};
 use crate::{defaults, names, uid, validate};
 
@@ -132,7 +132,7 @@ impl Cluster {
             if let Value::Object(map) = &mut owned {
                 map.shift_remove("status");
             }
-            managed::record_update(Some(&blank), &mut owned, &Type::of(kind), &writer);
+            managed::record_update(Some(&blank), &mut owned, &schema::type_of(kind), &writer);
             object["metadata"]["managedFields"] = owned["metadata"]["managedFields"].clone();
             if object["metadata"]["managedFields"].is_null()
                 && let Value::Object(metadata) = &mut object["metadata"]
@@ -214,7 +214,7 @@ impl Cluster {
                 ]));
             }
             PatchKind::Strategic | PatchKind::Apply => {
-                patch::strategic::merge(&mut object, &change, &Type::of(kind))
+                patch::strategic::merge(&mut object, &change, &schema::type_of(kind))
                     .map_err(Refusal::bad_request)?;
             }
         }
@@ -308,7 +308,7 @@ impl Cluster {
             api_version: &api_version,
             time: &now,
         };
-        managed::record_update(Some(live), object, &Type::of(kind), &writer);
+        managed::record_update(Some(live), object, &schema::type_of(kind), &writer);
     }
 
     /// An object in the version of a path.

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::fields::{FieldSet, Items, items};
 use crate::managed::{self, Ownership, Writer};
 use crate::schema::{ListKind, Type};
+use boathook_core::field_set::{FieldSet, Items, items};
 
 /// Applies an object onto the live one (or onto nothing) and returns the result with its `managedFields`.
 ///

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::schema::{ListKind, Type};
+use crate::schema::{Merge, Type};
 
 /// Merges a patch into an object of a type.
 ///
@@ -47,14 +47,14 @@ pub(crate) fn merge(target: &mut Value, patch: &Value, kind: &Type) -> Result<()
             map.shift_remove(key);
             continue;
         }
-        let field = kind.field(key).map_or(Type::Deduced, |(field, _)| field.clone());
+        let (field, by) = strategy(kind, key, value);
         match value {
             Value::Array(items) => {
                 let order = patch.get(&format!("$setElementOrder/{key}"));
                 let slot = map.entry(key.clone()).or_insert_with(|| Value::Array(Vec::new()));
-                merge_list(slot, items, &field, order, key)?;
+                merge_list(slot, items, &field, order, &by)?;
             }
-            Value::Object(_) => {
+            Value::Object(_) if by != Merge::Replace => {
                 let slot = map.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
                 merge(slot, value, &field)?;
             }
@@ -70,8 +70,10 @@ pub(crate) fn merge(target: &mut Value, patch: &Value, kind: &Type) -> Result<()
         if !patch.contains_key(key)
             && let Some(slot @ Value::Array(_)) = map.get_mut(key)
         {
-            let field = kind.field(key).map_or(Type::Deduced, |(field, _)| field.clone());
-            merge_list(slot, &[], &field, Some(order), key)?;
+            let (field, by) = strategy(kind, key, slot);
+            if by != Merge::Replace {
+                merge_list(slot, &[], &field, Some(order), &by)?;
+            }
         }
     }
     Ok(())
@@ -82,20 +84,19 @@ fn merge_list(
     items: &[Value],
     kind: &Type,
     order: Option<&Value>,
-    name: &str,
+    by: &Merge,
 ) -> Result<(), String> {
-    let (element, list) = kind.list();
-    let merge_key = merge_key(name, list);
+    let (element, _) = kind.list();
     let replace = items.iter().any(|item| item["$patch"] == "replace");
     let Value::Array(live) = slot else {
         *slot = Value::Array(items.to_vec());
         return Ok(());
     };
-    if replace || (merge_key.is_none() && *list != ListKind::Set) {
+    if replace || *by == Merge::Replace {
         *live = items.iter().filter(|item| item.get("$patch").is_none()).cloned().collect();
         return Ok(());
     }
-    let Some(key) = merge_key else {
+    let Merge::Key(key) = by else {
         for item in items {
             if !live.contains(item) {
                 live.push(item.clone());
@@ -104,12 +105,12 @@ fn merge_list(
         return Ok(());
     };
     for item in items {
-        let Some(value) = item.get(&key) else {
+        let Some(value) = item.get(key) else {
             return Err(format!("map: {item} does not contain declared merge key: {key}"));
         };
-        let found = live.iter().position(|one| one.get(&key) == Some(value));
+        let found = live.iter().position(|one| one.get(key) == Some(value));
         match (item["$patch"] == "delete", found) {
-            (true, _) => live.retain(|one| one.get(&key) != Some(value)),
+            (true, _) => live.retain(|one| one.get(key) != Some(value)),
             (false, Some(index)) => merge(&mut live[index], item, element)?,
             (false, None) => {
                 let mut fresh = Value::Object(Map::new());
@@ -120,7 +121,7 @@ fn merge_list(
     }
     if let Some(Value::Array(order)) = order {
         // Items that the order names come in its sequence; the others keep their place after the item before them.
-        let place = |item: &Value| order.iter().position(|one| one.get(&key) == item.get(&key));
+        let place = |item: &Value| order.iter().position(|one| one.get(key) == item.get(key));
         let mut sorted: Vec<Value> = Vec::with_capacity(live.len());
         let mut named: Vec<Value> = live.iter().filter(|item| place(item).is_some()).cloned().collect();
         named.sort_by_key(|item| place(item).unwrap_or(usize::MAX));
@@ -137,18 +138,14 @@ fn merge_list(
     Ok(())
 }
 
-/// The merge key of a list. Server-side apply's keys, but for the few lists where the strategic merge of the real types
-/// has one key less, or a key although apply takes the list as a whole.
-fn merge_key(name: &str, list: &ListKind) -> Option<String> {
-    match (name, list) {
-        ("conditions", _) => Some("type".to_owned()),
-        ("ports", ListKind::Keyed(keys)) => keys.first().cloned(),
-        ("hostAliases", _) => Some("ip".to_owned()),
-        ("imagePullSecrets" | "initContainers" | "containers" | "ephemeralContainers", _) => {
-            Some("name".to_owned())
+/// The type of a field and by what it merges. What the types do not know merges as in a JSON merge patch.
+fn strategy(kind: &Type, field: &str, value: &Value) -> (Type, Merge) {
+    match kind.patch_field(field) {
+        Some((kind, strategy)) => (kind.clone(), strategy.merge),
+        None => {
+            let merge = if value.is_array() { Merge::Replace } else { Merge::Parts };
+            (kind.field(field).map_or(Type::Deduced, |(kind, _)| kind.clone()), merge)
         }
-        (_, ListKind::Keyed(keys)) => keys.first().cloned(),
-        (_, ListKind::Atomic | ListKind::Set) => None,
     }
 }
 
@@ -191,6 +188,20 @@ mod tests {
         let ordered =
             pod(live(), &json!({"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}}));
         assert_eq!(ordered["spec"]["containers"], json!([{"name": "b"}, {"name": "a"}]));
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_merged() {
+        let pod = pod(
+            json!({"spec": {"tolerations": [{"key": "a"}], "hostAliases": [{"ip": "1.1.1.1", "hostnames": ["a"]}]}}),
+            &json!({"spec": {"tolerations": [{"key": "b"}], "hostAliases": [{"ip": "1.1.1.2", "hostnames": ["b"]}]}}),
+        );
+        assert_eq!(pod["spec"]["tolerations"], json!([{"key": "b"}]));
+        assert_eq!(pod["spec"]["hostAliases"].as_array().unwrap().len(), 2);
+        let budget = Type::Named("policy.v1.PodDisruptionBudget");
+        let mut live = json!({"spec": {"selector": {"matchLabels": {"a": "1"}}}});
+        merge(&mut live, &json!({"spec": {"selector": {"matchLabels": {"b": "2"}}}}), &budget).unwrap();
+        assert_eq!(live["spec"]["selector"], json!({"matchLabels": {"b": "2"}}));
     }
 
     #[test]

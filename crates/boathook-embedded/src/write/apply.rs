@@ -8,7 +8,7 @@ use super::{WriteOptions, Written};
 use crate::cluster::Cluster;
 use crate::managed::{SERVER_FIELDS, Writer};
 use crate::resource::ResourceType;
-use crate::schema::Type;
+use crate::schema;
 use crate::status::Refusal;
 use crate::{decode, defaults, patch};
 
@@ -45,7 +45,7 @@ impl Cluster {
                 "the namespace of the provided object does not match the namespace sent on the request",
             ));
         }
-        let kind_type = Type::of(kind);
+        let kind_type = schema::type_of(kind);
         if let Some(path) = patch::apply::undeclared(&applied, &kind_type, "") {
             let object = format!(
                 "{}/{name}; {}, Kind={}",

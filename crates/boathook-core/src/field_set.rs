@@ -9,13 +9,13 @@ use crate::schema::{ListKind, Type, key_default};
 
 /// A tree of path elements (`f:name`, `k:{…}`, `v:…`); a node says whether its own path is in the set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FieldSet {
+pub struct FieldSet {
     member: bool,
     children: BTreeMap<String, FieldSet>,
 }
 
 /// How the items of a list are addressed.
-pub(crate) enum Items<'a> {
+pub enum Items<'a> {
     /// The list is one value.
     Whole,
     /// Each item by its element.
@@ -23,7 +23,7 @@ pub(crate) enum Items<'a> {
 }
 
 /// The elements of a list's items; a list whose keys are missing or double is one value.
-pub(crate) fn items<'a>(list: &'a [Value], kind: &ListKind) -> Items<'a> {
+pub fn items<'a>(list: &'a [Value], kind: &ListKind) -> Items<'a> {
     let element = |item: &Value| match kind {
         ListKind::Atomic => None,
         ListKind::Set => Some(format!("v:{item}")),
@@ -50,7 +50,7 @@ pub(crate) fn items<'a>(list: &'a [Value], kind: &ListKind) -> Items<'a> {
 
 impl FieldSet {
     /// All fields of a value.
-    pub(crate) fn of(value: &Value, kind: &Type) -> Self {
+    pub fn of(value: &Value, kind: &Type) -> Self {
         let mut set = Self::default();
         set.add_all(value, kind);
         set
@@ -91,7 +91,7 @@ impl FieldSet {
     }
 
     /// The fields that are new or have another value than before.
-    pub(crate) fn changed(old: Option<&Value>, new: &Value, kind: &Type) -> Self {
+    pub fn changed(old: Option<&Value>, new: &Value, kind: &Type) -> Self {
         let mut set = Self::default();
         set.add_changed(old, new, kind);
         set.prune_empty();
@@ -144,7 +144,7 @@ impl FieldSet {
     }
 
     /// Whether no field is in it.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         !self.member && self.children.values().all(Self::is_empty)
     }
 
@@ -156,7 +156,7 @@ impl FieldSet {
     }
 
     /// Leaves out a path of plain fields and all below it.
-    pub(crate) fn remove_path(&mut self, path: &[&str]) {
+    pub fn remove_path(&mut self, path: &[&str]) {
         if let Some((first, rest)) = path.split_first() {
             let element = format!("f:{first}");
             if rest.is_empty() {
@@ -171,14 +171,14 @@ impl FieldSet {
     }
 
     /// Keeps only what lies below one plain field.
-    pub(crate) fn keep_only(&mut self, field: &str) {
+    pub fn keep_only(&mut self, field: &str) {
         let element = format!("f:{field}");
         self.member = false;
         self.children.retain(|name, _| *name == element);
     }
 
     /// Adds the fields of another set.
-    pub(crate) fn union(&mut self, other: &Self) {
+    pub fn union(&mut self, other: &Self) {
         self.member |= other.member;
         for (element, child) in &other.children {
             self.children.entry(element.clone()).or_default().union(child);
@@ -186,7 +186,7 @@ impl FieldSet {
     }
 
     /// Takes away the fields of another set.
-    pub(crate) fn subtract(&mut self, other: &Self) {
+    pub fn subtract(&mut self, other: &Self) {
         self.member &= !other.member;
         for (element, gone) in &other.children {
             if let Some(child) = self.children.get_mut(element) {
@@ -197,7 +197,7 @@ impl FieldSet {
     }
 
     /// The fields in both.
-    pub(crate) fn intersection(&self, other: &Self) -> Self {
+    pub fn intersection(&self, other: &Self) -> Self {
         let mut both = Self { member: self.member && other.member, children: BTreeMap::new() };
         for (element, child) in &self.children {
             if let Some(theirs) = other.children.get(element) {
@@ -211,7 +211,7 @@ impl FieldSet {
     }
 
     /// Drops fields that a value no longer has.
-    pub(crate) fn retain_existing(&mut self, value: &Value, kind: &Type) {
+    pub fn retain_existing(&mut self, value: &Value, kind: &Type) {
         match value {
             Value::Object(map) if !kind.is_leaf(value) => self.children.retain(|element, child| {
                 let Some(name) = element.strip_prefix("f:") else { return false };
@@ -239,7 +239,7 @@ impl FieldSet {
 
     /// Removes the fields of this set from a value, but for those that `others` own. Answers whether the value itself
     /// is to go.
-    pub(crate) fn remove_from(&self, value: &mut Value, kind: &Type, others: &Self) -> bool {
+    pub fn remove_from(&self, value: &mut Value, kind: &Type, others: &Self) -> bool {
         let leaf = kind.is_leaf(value);
         match value {
             Value::Object(map) if !leaf => {
@@ -287,7 +287,7 @@ impl FieldSet {
     }
 
     /// The paths of the set as conflicts tell them: `.data.a`, `.spec.containers[name="a"].image`.
-    pub(crate) fn paths(&self) -> Vec<String> {
+    pub fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.collect_paths("", &mut paths);
         paths
@@ -316,7 +316,7 @@ impl FieldSet {
     }
 
     /// `fieldsV1`.
-    pub(crate) fn to_value(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         let mut map = Map::new();
         if self.member && !self.children.is_empty() {
             map.insert(".".to_owned(), Value::Object(Map::new()));
@@ -328,7 +328,7 @@ impl FieldSet {
     }
 
     /// Reads `fieldsV1`.
-    pub(crate) fn from_value(value: &Value) -> Self {
+    pub fn from_value(value: &Value) -> Self {
         let mut root = Self::read(value);
         root.member = value.get(".").is_some();
         root
