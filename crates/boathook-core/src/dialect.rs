@@ -3,6 +3,8 @@
 
 pub mod helm;
 mod similar;
+mod stored;
 mod wasm;
 
 pub use helm::{Read, read};
+pub use stored::read_stored;

@@ -10,6 +10,7 @@
 mod head;
 mod scalar;
 mod split;
+mod stored;
 mod tree;
 pub(crate) mod yaml;
 
@@ -18,10 +19,12 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 pub use head::Head;
+pub use stored::parse_stored;
+pub(crate) use stored::parse_stored_hook;
 
 use self::head::HeadError;
 use self::tree::Walk;
-use self::yaml::{Place, Style, Tape, YamlError};
+use self::yaml::{Place, Reading, Style, Tape, YamlError};
 use crate::source::Origin;
 use crate::{Diagnostic, Object, Source};
 
@@ -53,6 +56,7 @@ pub struct Document {
     /// The place of the text's first character in its file.
     start: Place,
     ends_in_block: bool,
+    reading: Reading,
 }
 
 /// What [`parse`] gives.
@@ -67,6 +71,10 @@ pub struct Parsed {
 /// Reads all sources. Paths are visited in byte order; files whose base name starts with `_` hold no documents for
 /// Helm and are skipped. An error in one document does not hide those of the next.
 pub fn parse(sources: &[Source]) -> Parsed {
+    parse_as(sources, Reading::Strict)
+}
+
+fn parse_as(sources: &[Source], reading: Reading) -> Parsed {
     let mut parsed = Parsed::default();
     let total: usize = sources.iter().map(|source| source.text.len()).sum();
     if total > limit::TOTAL_BYTES {
@@ -74,7 +82,7 @@ pub fn parse(sources: &[Source]) -> Parsed {
         parsed.diagnostics.push(Diagnostic::error("input-limit", message));
         return parsed;
     }
-    match yaml::on_own_stack(|| parse_within_limits(sources)) {
+    match yaml::on_own_stack(|| parse_within_limits(sources, reading)) {
         Ok(parsed) => parsed,
         Err(error) => {
             let message = format!("cannot start the parser's thread: {error}");
@@ -84,11 +92,11 @@ pub fn parse(sources: &[Source]) -> Parsed {
     }
 }
 
-fn parse_within_limits(sources: &[Source]) -> Parsed {
+fn parse_within_limits(sources: &[Source], reading: Reading) -> Parsed {
     let mut parsed = Parsed::default();
     let mut ordered: Vec<&Source> = sources.iter().filter(|source| !is_partial(&source.path)).collect();
     ordered.sort_by(|a, b| a.path.cmp(&b.path));
-    let (mut documents, mut nodes) = (0, 0);
+    let (mut documents, mut budget) = (0, Budget { nodes: 0, reading });
     for source in ordered {
         // Helm's chart loader drops a byte-order mark before anything else sees the file.
         let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
@@ -110,11 +118,11 @@ fn parse_within_limits(sources: &[Source]) -> Parsed {
                 document: index,
                 line: start.line + leading_comment_lines(piece.text),
             };
-            match read_document(origin, piece.text, start, &mut nodes) {
+            match read_document(origin, piece.text, start, &mut budget) {
                 Ok(document) => parsed.documents.push(document),
                 Err(diagnostic) => parsed.diagnostics.push(diagnostic),
             }
-            if nodes > limit::TOTAL_NODES {
+            if budget.nodes > limit::TOTAL_NODES {
                 let message =
                     format!("input exceeds the limit of {} values in all documents", limit::TOTAL_NODES);
                 parsed.diagnostics.push(at(Diagnostic::error("input-limit", message), &source.path, start));
@@ -130,15 +138,21 @@ fn is_partial(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with('_'))
 }
 
+/// What reading has taken so far, and how strict it is.
+struct Budget {
+    nodes: usize,
+    reading: Reading,
+}
+
 fn read_document(
     origin: Origin,
     text: &str,
     start: Place,
-    nodes: &mut usize,
+    budget: &mut Budget,
 ) -> Result<Document, Diagnostic> {
     let path = origin.path.clone();
     let fail = |error: YamlError| yaml_diagnostic(&path, start, &error);
-    let tape = yaml::read(text).map_err(fail)?;
+    let tape = yaml::read_as(text, budget.reading).map_err(fail)?;
     let mut document = Document {
         origin,
         text: text.to_owned(),
@@ -148,7 +162,9 @@ fn read_document(
         places: Vec::new(),
         start,
         ends_in_block: tape.as_ref().is_some_and(|tape| tape.ends_in_block),
+        reading: budget.reading,
     };
+    let nodes = &mut budget.nodes;
     let Some(tape) = tape else { return Ok(document) };
     document.head = head::read(&mut Walk::new(&tape), tape.nodes[0].place).map_err(|error| match error {
         HeadError::Yaml(error) => fail(error),
@@ -316,7 +332,7 @@ impl Document {
 
     fn build(&mut self, text: &str, nodes: &mut usize) -> Result<(), Diagnostic> {
         let fail = |error: YamlError| yaml_diagnostic(&self.origin.path, self.start, &error);
-        match yaml::read(text).map_err(fail)? {
+        match yaml::read_as(text, self.reading).map_err(fail)? {
             Some(tape) => {
                 let (path, start) = (self.origin.path.clone(), self.start);
                 self.build_from(&tape, nodes).map_err(|error| yaml_diagnostic(&path, start, &error))

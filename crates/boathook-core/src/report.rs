@@ -43,6 +43,9 @@ pub struct Report {
     pub resources: Vec<ResourceReport>,
     /// What is to be said besides.
     pub diagnostics: Vec<Diagnostic>,
+    /// The operation that undid this one after its failure.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovery: Option<Recovery>,
     /// What stopped the operation.
     pub error: Option<RunError>,
 }
@@ -58,6 +61,21 @@ pub struct ReportedRelease {
     /// The revision of this operation.
     pub revision: u32,
     /// Helm's status afterwards; absent where nothing is recorded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<String>,
+}
+
+/// What undid a failed operation. Its hooks and objects stand among the report's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Recovery {
+    /// `rollback`, `uninstall`.
+    pub operation: String,
+    /// The revision that it made, or removed.
+    pub revision: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status of its revision afterwards.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<String>,
 }
@@ -213,6 +231,7 @@ impl Report {
             hooks: Vec::new(),
             resources: Vec::new(),
             diagnostics: Vec::new(),
+            recovery: None,
             error: None,
         }
     }
@@ -256,6 +275,21 @@ impl Report {
                     result: *result,
                     error: error.clone(),
                 });
+            }
+            Happening::RecoveryStarted { operation, revision, hooks, .. } => {
+                self.hooks.extend(hooks.iter().map(HookReport::planned));
+                self.recovery = Some(Recovery {
+                    operation: operation.clone(),
+                    revision: *revision,
+                    outcome: Outcome::Interrupted,
+                    status: None,
+                });
+            }
+            Happening::RecoveryFinished { outcome, status } => {
+                if let Some(recovery) = &mut self.recovery {
+                    recovery.outcome = *outcome;
+                    recovery.status.clone_from(status);
+                }
             }
             Happening::Noted { diagnostic } => self.diagnostics.push(diagnostic.clone()),
             Happening::OperationFinished { outcome, exit_code, status, duration_ms, error } => {

@@ -140,7 +140,10 @@ impl<'a, 't> Walk<'a, 't> {
             } else {
                 let key = self.key(key_node)?;
                 self.spend(key.len(), self.node(key_node).place)?;
-                if !entries.explicit(Entry { key, key_node, value }) {
+                let entry = Entry { key, key_node, value };
+                if self.tape.last_key_wins {
+                    entries.merged(entry);
+                } else if !entries.explicit(entry) {
                     let key = self.key(key_node)?;
                     return Err(Reason::DuplicateKey(quoted(&key)).at(self.node(key_node).place));
                 }
@@ -322,7 +325,7 @@ impl Entries {
         }
     }
 
-    /// Adds a key that a merge brings.
+    /// Adds a key that a merge brings, or one that may stand twice.
     fn merged(&mut self, entry: Entry) {
         match self.position(&entry.key) {
             Some(at) => self.list[at] = entry,
