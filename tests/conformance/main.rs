@@ -4,8 +4,8 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `case.toml` | why, source, operation, options, what the cluster holds |
-//! | `input.yaml` or `input/` | the manifests |
+//! | `case.toml` | why, source, operation, options, what the cluster holds; `[[then]]`: further operations |
+//! | `input.yaml` or `input/` | the manifests, where the operation names no others |
 //! | `documents.txt` | the text of each document, as a JSON string a line |
 //! | `hooks.txt` | the hooks in stored order, as read |
 //! | `manifest.yaml` | the ordinary documents as the release stores them |
@@ -14,9 +14,12 @@
 //! | `uninstall.txt` | the ordinary documents in the order in which an uninstall deletes them |
 //! | `diagnostics.txt` | what is said of the input |
 //! | `requests.txt` | what is written to the cluster, in order |
-//! | `stored.txt` | status and hooks of the release record afterwards |
-//! | `report.json` | the report |
+//! | `stored.txt` | all revisions afterwards, and the hooks of the newest |
+//! | `outcome.txt` | what the user is told, and what became of the ordinary objects |
+//! | `left.txt` | the objects that are there at the end, besides records |
+//! | `report.json` | the report of the last operation |
 //!
+//! What is read and planned is that of the first operation; the others are executed after it, on the same cluster.
 //! An expected file that is not there is not checked. `UPDATE_CASES=1` rewrites those that are.
 
 mod case;
@@ -27,13 +30,13 @@ mod world;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use case::Case;
+use case::{Case, Reading};
 
 /// An expected file and what makes its text.
 type Expected<T> = (&'static str, fn(&T) -> String);
 
 /// Expected files of what was read and planned.
-const READING: [Expected<case::Outcome>; 7] = [
+const READING: [Expected<Reading>; 7] = [
     ("documents.txt", show::documents),
     ("hooks.txt", show::hooks),
     ("manifest.yaml", show::manifest),
@@ -44,19 +47,26 @@ const READING: [Expected<case::Outcome>; 7] = [
 ];
 
 /// Expected files of what was executed. A case with one of them runs.
-const RUNNING: [Expected<world::Story>; 3] =
-    [("requests.txt", show::requests), ("stored.txt", show::stored), ("report.json", show::report)];
+const RUNNING: [Expected<world::Story>; 5] = [
+    ("requests.txt", show::requests),
+    ("stored.txt", show::stored),
+    ("outcome.txt", show::outcome),
+    ("left.txt", show::left),
+    ("report.json", show::report),
+];
 
 fn run(path: &Path) -> datatest_stable::Result<()> {
     let folder = path.parent().ok_or("a case lies in a folder")?;
     let case = Case::read(folder)?;
-    let outcome = case.plan()?;
     let mut differences = String::new();
-    for (name, render) in READING {
-        compare(&folder.join(name), || render(&outcome), &mut differences)?;
+    if let [first, ..] = case.doings.as_slice() {
+        let reading = case.plan(first, &[])?.map_err(|refusal| refusal.message)?;
+        for (name, render) in READING {
+            compare(&folder.join(name), || render(&reading), &mut differences)?;
+        }
     }
     if RUNNING.iter().any(|(name, _)| folder.join(name).is_file()) {
-        let story = world::execute(&case, &outcome.plan)?;
+        let story = world::execute(&case)?;
         for (name, render) in RUNNING {
             compare(&folder.join(name), || render(&story), &mut differences)?;
         }

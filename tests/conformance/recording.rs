@@ -9,18 +9,26 @@ use boathook_engine::cluster::{
     Cluster, ClusterError, ClusterErrorKind, ListOptions, Page, Patch, Preconditions, Until, WriteOptions,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::case::Refusal;
 
 /// A cluster under observation.
 pub(crate) struct Recording {
     inner: Arc<dyn Cluster>,
     refusals: Vec<Refusal>,
+    /// The request with which the user's signal comes.
+    interrupt: Option<(String, CancellationToken)>,
     requests: Mutex<Vec<String>>,
 }
 
 impl Recording {
-    pub(crate) fn new(inner: Arc<dyn Cluster>, refusals: Vec<Refusal>) -> Self {
-        Self { inner, refusals, requests: Mutex::default() }
+    pub(crate) fn new(
+        inner: Arc<dyn Cluster>,
+        refusals: Vec<Refusal>,
+        interrupt: Option<(String, CancellationToken)>,
+    ) -> Self {
+        Self { inner, refusals, interrupt, requests: Mutex::default() }
     }
 
     /// The requests that write, in order.
@@ -46,6 +54,9 @@ impl Recording {
         let refusal = self.refusals.iter().find(|refusal| refusal.request == line).cloned();
         if refusal.is_some() {
             line += " (refused)";
+        }
+        if let Some((_, cancel)) = self.interrupt.as_ref().filter(|(request, _)| *request == line) {
+            cancel.cancel();
         }
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         match refusal {

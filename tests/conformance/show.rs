@@ -2,11 +2,13 @@
 
 use boathook_core::hook::{Action, OutputLogPolicy};
 use boathook_core::plan::{HookRun, HookWait, StepAction};
+use boathook_core::report::ResourceReport;
 use boathook_core::{Hook, Severity, order};
+use boathook_engine::release_store::Stored;
 use serde_json::Value;
 
-use crate::case::Outcome;
-use crate::world::Story;
+use crate::case::Reading;
+use crate::world::{Chapter, Story};
 
 /// A list as `a,b`, or `-` if there is none.
 pub(crate) fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
@@ -17,15 +19,15 @@ fn lines(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().map(|line| line + "\n").collect()
 }
 
-pub(crate) fn documents(outcome: &Outcome) -> String {
-    lines(outcome.documents.iter().map(|document| {
+pub(crate) fn documents(reading: &Reading) -> String {
+    lines(reading.documents.iter().map(|document| {
         let origin = &document.origin;
         format!("{} {} {}", origin.path, origin.document, Value::from(document.text.as_str()))
     }))
 }
 
-pub(crate) fn hooks(outcome: &Outcome) -> String {
-    lines(outcome.plan.hooks.iter().map(hook))
+pub(crate) fn hooks(reading: &Reading) -> String {
+    lines(reading.hooks.iter().map(hook))
 }
 
 fn hook(hook: &Hook) -> String {
@@ -47,13 +49,13 @@ fn hook(hook: &Hook) -> String {
     )
 }
 
-pub(crate) fn manifest(outcome: &Outcome) -> String {
-    outcome.plan.manifest.clone()
+pub(crate) fn manifest(reading: &Reading) -> String {
+    reading.plan.revision.as_ref().map(|revision| revision.manifest.clone()).unwrap_or_default()
 }
 
-pub(crate) fn objects(outcome: &Outcome) -> String {
+pub(crate) fn objects(reading: &Reading) -> String {
     let mut out = String::new();
-    for step in &outcome.plan.steps {
+    for step in &reading.plan.steps {
         match &step.action {
             StepAction::Resource(step) => out += &lines([Value::Object(step.object.0.clone()).to_string()]),
             StepAction::Hook(step) => {
@@ -61,14 +63,17 @@ pub(crate) fn objects(outcome: &Outcome) -> String {
                     out += &lines(objects.iter().map(|object| Value::Object(object.0.clone()).to_string()));
                 }
             }
+            StepAction::Delete(_) | StepAction::Wait(_) => {}
         }
     }
     out
 }
 
-pub(crate) fn plan(outcome: &Outcome) -> String {
-    lines(outcome.plan.steps.iter().map(|step| match &step.action {
+pub(crate) fn plan(reading: &Reading) -> String {
+    lines(reading.plan.steps.iter().map(|step| match &step.action {
         StepAction::Resource(resource) => format!("{} {} apply", step.id, resource.reference.slug()),
+        StepAction::Delete(delete) => format!("{} {} {:?}", step.id, delete.reference.slug(), delete.fate),
+        StepAction::Wait(wait) => format!("{} {:?}", step.id, wait.strategy),
         StepAction::Hook(hook) => {
             let run = match &hook.run {
                 HookRun::Plugin(run) => format!("plugin {}", run.plugin.name),
@@ -82,16 +87,16 @@ pub(crate) fn plan(outcome: &Outcome) -> String {
     }))
 }
 
-pub(crate) fn uninstall(outcome: &Outcome) -> String {
-    let kinds: Vec<&str> = outcome.resources.iter().map(|document| document.head.kind.as_str()).collect();
+pub(crate) fn uninstall(reading: &Reading) -> String {
+    let kinds: Vec<&str> = reading.resources.iter().map(|document| document.head.kind.as_str()).collect();
     lines(order::uninstall_order(&kinds).into_iter().map(|index| {
-        let head = &outcome.resources[index].head;
+        let head = &reading.resources[index].head;
         format!("{}/{}", head.kind, head.name)
     }))
 }
 
-pub(crate) fn diagnostics(outcome: &Outcome) -> String {
-    lines(outcome.plan.diagnostics.iter().map(|diagnostic| {
+pub(crate) fn diagnostics(reading: &Reading) -> String {
+    lines(reading.plan.diagnostics.iter().map(|diagnostic| {
         let severity = match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -106,23 +111,62 @@ pub(crate) fn diagnostics(outcome: &Outcome) -> String {
     }))
 }
 
+/// Text of each operation, under its name where there are several.
+fn chapters(story: &Story, text: impl Fn(&Chapter) -> String) -> String {
+    let one = |chapter: &Chapter| match story.chapters.len() {
+        1 => text(chapter),
+        _ => format!("-- {}\n{}", chapter.operation, text(chapter)),
+    };
+    story.chapters.iter().map(one).collect()
+}
+
 pub(crate) fn requests(story: &Story) -> String {
-    lines(story.requests.iter().cloned())
+    chapters(story, |chapter| lines(chapter.requests.iter().cloned()))
 }
 
+/// All revisions, and the hooks of the newest.
 pub(crate) fn stored(story: &Story) -> String {
-    let Some(stored) = &story.stored else { return "no release\n".to_owned() };
-    let info = &stored.record.info;
-    let head = format!("revision {} {}: {}", stored.record.version, info.status, info.description);
-    lines(std::iter::once(head).chain(stored.hooks().into_iter().map(|hook| {
-        let policies = list(&hook.delete_policies, |policy| format!("{policy:?}"));
-        let phase = if hook.last_run.phase.is_empty() { "-" } else { &hook.last_run.phase };
-        format!("{}/{} delete={policies} phase={phase}", hook.kind, hook.name)
-    })))
+    chapters(story, |chapter| {
+        let Some(last) = chapter.history.last() else { return "no release\n".to_owned() };
+        let head = |stored: &Stored| {
+            let info = &stored.record.info;
+            format!("revision {} {}: {}", stored.record.version, info.status, info.description)
+        };
+        lines(chapter.history.iter().map(head).chain(last.hooks().into_iter().map(|hook| {
+            let policies = list(&hook.delete_policies, |policy| format!("{policy:?}"));
+            let phase = if hook.last_run.phase.is_empty() { "-" } else { &hook.last_run.phase };
+            format!("{}/{} delete={policies} phase={phase}", hook.kind, hook.name)
+        })))
+    })
 }
 
+/// How each operation ended, for its user.
+pub(crate) fn outcome(story: &Story) -> String {
+    chapters(story, |chapter| match &chapter.report {
+        Err(refusal) => format!("refused: {refusal}\n"),
+        Ok(report) => {
+            let outcome = format!("{:?}", report.outcome).to_lowercase();
+            let error =
+                report.error.as_ref().map(|error| format!(" ({}): {}", report.exit_code, error.message));
+            let mut out = vec![outcome + &error.unwrap_or_default()];
+            out.extend(report.diagnostics.iter().map(|note| format!("note {}: {}", note.code, note.message)));
+            let result = |resource: &ResourceReport| {
+                format!("{} {}", format!("{:?}", resource.result).to_lowercase(), resource.object.slug())
+            };
+            out.extend(report.resources.iter().map(result));
+            lines(out)
+        }
+    })
+}
+
+pub(crate) fn left(story: &Story) -> String {
+    lines(story.left.iter().cloned())
+}
+
+/// The report of the last operation.
 pub(crate) fn report(story: &Story) -> String {
-    let mut report = story.report.clone();
+    let Some(Chapter { report: Ok(report), .. }) = story.chapters.last() else { return String::new() };
+    let mut report = report.clone();
     report.duration_ms = 0;
     for hook in &mut report.hooks {
         hook.duration_ms = 0;

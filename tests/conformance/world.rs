@@ -4,75 +4,137 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use boathook_core::names::{Collection, Namespace};
+use boathook_core::names::{Collection, Namespace, Plural, Resource};
 use boathook_core::plugin::PluginInfo;
-use boathook_core::{Plan, Report, Source, manifest};
+use boathook_core::{Gvk, Plan, Report, Source, manifest};
 use boathook_embedded::Embedded;
-use boathook_engine::cluster::{Cluster, WriteOptions};
+use boathook_engine::cluster::{Cluster, ListOptions, WriteOptions};
 use boathook_engine::plugin_host::{PluginCall, PluginError, PluginHost, PluginReference, PluginReport};
-use boathook_engine::release_store::{ReleaseStore, StoreError, Stored};
+use boathook_engine::release_store::{ReleaseStore, Stored, revisions};
 use boathook_engine::{Context, Options};
 use boathook_kube::KubeCluster;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::case::Case;
+use crate::case::{Case, Doing};
 use crate::recording::Recording;
 
-/// What came of executing a case.
+/// The namespace of every case's release.
+const NAMESPACE: &str = "default";
+
+/// What came of the operations of a case.
 pub(crate) struct Story {
+    /// One after another.
+    pub(crate) chapters: Vec<Chapter>,
+    /// The objects that are there at the end, besides records.
+    pub(crate) left: Vec<String>,
+}
+
+/// What came of one operation.
+pub(crate) struct Chapter {
+    /// Its word in the case.
+    pub(crate) operation: String,
     /// The requests that write.
     pub(crate) requests: Vec<String>,
-    /// The release record afterwards.
-    pub(crate) stored: Option<Stored>,
-    /// The fold of the run events.
-    pub(crate) report: Report,
+    /// All revisions afterwards, oldest first.
+    pub(crate) history: Vec<Stored>,
+    /// The fold of the run events, or why nothing ran.
+    pub(crate) report: Result<Box<Report>, String>,
 }
 
-/// Executes a case's plan.
-pub(crate) fn execute(case: &Case, plan: &Plan) -> datatest_stable::Result<Story> {
+/// Executes a case.
+pub(crate) fn execute(case: &Case) -> datatest_stable::Result<Story> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-    runtime.block_on(run(case, plan))
+    runtime.block_on(run(case))
 }
 
-async fn run(case: &Case, plan: &Plan) -> datatest_stable::Result<Story> {
-    let namespace = plan.release.namespace.as_str();
-    let cluster: Arc<dyn Cluster> = Arc::new(KubeCluster::new(Embedded::new().client(namespace)));
-    fill(cluster.as_ref(), &case.cluster, namespace).await?;
-    let recording = Arc::new(Recording::new(cluster.clone(), case.refuse.clone()));
+async fn run(case: &Case) -> datatest_stable::Result<Story> {
+    let cluster: Arc<dyn Cluster> = Arc::new(KubeCluster::new(Embedded::new().client(NAMESPACE)));
+    let store = ReleaseStore::new(cluster.as_ref());
+    let mut chapters = Vec::new();
+    for doing in &case.doings {
+        fill(cluster.as_ref(), &doing.cluster).await?;
+        let before = store.history(NAMESPACE, "web").await?.releases;
+        let planned = case.plan(doing, &revisions(&before))?;
+        let (requests, report) = match planned {
+            Err(refusal) => (Vec::new(), Err(refusal.message)),
+            Ok(reading) => carry_out(&cluster, doing, &reading.plan).await?,
+        };
+        chapters.push(Chapter {
+            operation: doing.operation.clone(),
+            requests,
+            history: store.history(NAMESPACE, "web").await?.releases,
+            report,
+        });
+    }
+    Ok(Story { chapters, left: left(cluster.as_ref()).await? })
+}
+
+type CarriedOut = (Vec<String>, Result<Box<Report>, String>);
+
+async fn carry_out(
+    cluster: &Arc<dyn Cluster>,
+    doing: &Doing,
+    plan: &Plan,
+) -> datatest_stable::Result<CarriedOut> {
+    let cancel = CancellationToken::new();
+    let interrupt = doing.interrupt.clone().map(|request| (request, cancel.clone()));
+    let recording = Arc::new(Recording::new(cluster.clone(), doing.refuse.clone(), interrupt));
     let context = Context {
         cluster: recording.clone(),
         plugins: Arc::new(NoPlugins),
-        cancel: CancellationToken::new(),
+        cancel,
         environment: Arc::new(|_| None),
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
         jitter: Arc::new(|| 0.5),
         options: Options {
             operation_id: "case".to_owned(),
             create_namespace: false,
-            take_ownership: case.options.take_ownership,
-            dry_run: case.options.dry_run,
-            description: None,
-            labels: Default::default(),
-            chart: None,
-            config: Default::default(),
-            notes: None,
+            take_ownership: doing.options.take_ownership,
+            dry_run: doing.options.dry_run,
+            force_conflicts: doing.options.force_conflicts,
+            propagation: Default::default(),
         },
     };
     let mut events = Vec::new();
     boathook_engine::execute(plan, &context, &mut |event| events.push(event)).await;
-    let store = ReleaseStore::new(cluster.as_ref());
-    let stored = match store.get(namespace, &plan.release.name, plan.release.revision).await {
-        Ok(stored) => Some(stored),
-        Err(StoreError::NotFound) => None,
-        Err(error) => return Err(error.into()),
-    };
     let report = Report::from_events(&events).ok_or("the operation said nothing")?;
-    Ok(Story { requests: recording.requests(), stored, report })
+    Ok((recording.requests(), Ok(Box::new(report))))
 }
 
-/// Creates the objects that the cluster holds before.
-async fn fill(cluster: &dyn Cluster, text: &str, namespace: &str) -> datatest_stable::Result<()> {
+/// The kinds that cases use, without the records.
+async fn left(cluster: &dyn Cluster) -> datatest_stable::Result<Vec<String>> {
+    let mut left = Vec::new();
+    for (api_version, kind, plural) in [
+        ("v1", "ConfigMap", "configmaps"),
+        ("v1", "Secret", "secrets"),
+        ("v1", "Service", "services"),
+        ("v1", "Pod", "pods"),
+        ("batch/v1", "Job", "jobs"),
+    ] {
+        let resource =
+            Resource { gvk: Gvk::new(api_version, kind), plural: Plural::new(plural)?, namespaced: true };
+        let collection = Collection { resource, namespace: Some(Namespace::new(NAMESPACE)?) };
+        let objects = cluster.list(&collection, &ListOptions::default()).await?.items;
+        let own = |name: &str| {
+            !name.starts_with("sh.helm.release")
+                && !name.starts_with("boathook.release")
+                && name != "kube-root-ca.crt"
+        };
+        // Pods of a Job have a name of chance.
+        let is_jobs = |object: &boathook_core::Object| object.get(&["metadata", "ownerReferences"]).is_some();
+        left.extend(
+            objects
+                .iter()
+                .filter(|object| own(object.name()) && !is_jobs(object))
+                .map(|object| object.reference().slug()),
+        );
+    }
+    Ok(left)
+}
+
+/// Creates the objects that somebody else makes.
+async fn fill(cluster: &dyn Cluster, text: &str) -> datatest_stable::Result<()> {
     let source = Source { path: "cluster".to_owned(), text: text.to_owned() };
     let parsed = manifest::parse(&[source]);
     if let Some(diagnostic) = parsed.diagnostics.first() {
@@ -81,7 +143,7 @@ async fn fill(cluster: &dyn Cluster, text: &str, namespace: &str) -> datatest_st
     for object in parsed.documents.iter().flat_map(|document| &document.objects) {
         let resource = cluster.resolve(&object.reference().gvk()).await?;
         let namespace = match resource.namespaced {
-            true => Some(Namespace::new(object.namespace().unwrap_or(namespace))?),
+            true => Some(Namespace::new(object.namespace().unwrap_or(NAMESPACE))?),
             false => None,
         };
         cluster.create(&Collection { resource, namespace }, object, &WriteOptions::by("before")).await?;

@@ -156,8 +156,8 @@ fn a_release_or_revision_that_is_not_there() {
     snapshot!(env.refuses(&["get", "hooks", "web", "--revision", "3", "--cluster", "embedded"]), @r"
     exit 1
     --- stderr
-    error: release web has no revision 3 in namespace default
-      help: `boathook history web -n default` lists its revisions
+    error: release web not found in namespace default
+      help: `boathook list --all-namespaces` lists every release; `-n` names a namespace
     ");
 }
 

@@ -219,7 +219,6 @@ fn an_install_runs_hooks_around_objects_and_is_read_back() {
     exit 1
     --- stdout
     Refused: nothing was changed · [duration] (exit code 1)
-      2 hooks: 0 succeeded, 2 not reached
     --- stderr
 
     refused: release name check failed: cannot reuse a name that is still in use

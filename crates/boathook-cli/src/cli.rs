@@ -3,7 +3,8 @@
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    completion, embedded, get, history, install, list, plan, plugin, run, status, template,
+    completion, embedded, get, history, install, list, plan, plugin, rollback, run, status, template, test,
+    uninstall, upgrade,
 };
 use crate::error::CliError;
 use crate::global::GlobalArgs;
@@ -19,6 +20,7 @@ use crate::telemetry;
 #[command(after_help = "Examples:
   boathook plan install web ./manifests            what would run, in order, and what each hook may touch
   boathook install web ./manifests -n prod         hooks, objects, hooks; recorded as a Helm release
+  boathook upgrade web ./manifests -n prod         the next revision; rollback, uninstall and test follow
   boathook run pre-upgrade web ./chart -n prod     only the hooks of one event, around `helm upgrade --no-hooks`
   boathook install web ./manifests --cluster embedded:state.json     try it without a cluster
 
@@ -35,6 +37,10 @@ struct Cli {
 enum Command {
     Plan(plan::PlanArgs),
     Install(install::InstallArgs),
+    Upgrade(upgrade::UpgradeArgs),
+    Rollback(rollback::RollbackArgs),
+    Uninstall(uninstall::UninstallArgs),
+    Test(test::TestArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     History(history::HistoryArgs),
@@ -94,6 +100,10 @@ async fn dispatch(cli: Cli, printer: &Printer) -> Result<u8, CliError> {
     match cli.command {
         Command::Plan(args) => plan::run(args, &global, printer).await,
         Command::Install(args) => install::run(args, &global, printer).await,
+        Command::Upgrade(args) => upgrade::run(args, &global, printer).await,
+        Command::Rollback(args) => rollback::run(args, &global, printer).await,
+        Command::Uninstall(args) => uninstall::run(args, &global, printer).await,
+        Command::Test(args) => test::run(args, &global, printer).await,
         Command::Run(args) => run::run(args, &global, printer).await,
         Command::Status(args) => status::run(args, &global, printer).await,
         Command::History(args) => history::run(args, &global, printer).await,

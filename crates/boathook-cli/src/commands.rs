@@ -8,12 +8,18 @@ pub(crate) mod install;
 pub(crate) mod list;
 pub(crate) mod plan;
 pub(crate) mod plugin;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod template;
+pub(crate) mod test;
+pub(crate) mod uninstall;
+pub(crate) mod upgrade;
 
 use boathook_core::HookEvent;
-use boathook_engine::release_store::{Listing, ReleaseStore, StoreError, Stored};
+use boathook_core::release::HookEntry;
+use boathook_core::release::wasm_hooks::{self, Carried};
+use boathook_engine::release_store::{Listing, ReleaseStore, StoreError, Stored, revisions};
 
 use crate::error::{BAD_INPUT, CliError, FAILED};
 use crate::output::{Printer, safe};
@@ -27,25 +33,49 @@ pub(crate) fn event(text: &str) -> Result<HookEvent, String> {
     })
 }
 
-/// One revision of a release, the newest unless a revision is named.
-async fn find(session: &Session, name: &str, revision: Option<u32>) -> Result<Stored, CliError> {
-    let store = ReleaseStore::new(session.cluster.as_ref());
+/// A release's history, and the place of one revision in it: the newest unless one is named.
+async fn find(
+    session: &Session,
+    name: &str,
+    revision: Option<u32>,
+    printer: &Printer,
+) -> Result<(Vec<Stored>, usize), CliError> {
     let namespace = session.namespace.as_str();
-    let revision = match revision {
-        Some(revision) => revision,
-        None => match store.last(namespace, name).await? {
-            Some(last) => last.record.version,
-            None => return Err(no_release(name, namespace)),
-        },
+    let listing = ReleaseStore::new(session.cluster.as_ref()).history(namespace, name).await?;
+    warn_unreadable(&listing, printer);
+    let history = listing.releases;
+    let found = match revision {
+        Some(revision) => history.iter().position(|stored| stored.record.version == revision),
+        None => history.len().checked_sub(1),
     };
-    match store.get(namespace, name, revision).await {
-        Ok(stored) => Ok(stored),
-        Err(StoreError::NotFound) => Err(CliError::new(
-            FAILED,
-            format!("release {name} has no revision {revision} in namespace {namespace}"),
-        )
-        .hint(format!("`boathook history {name} -n {namespace}` lists its revisions"))),
-        Err(error) => Err(error.into()),
+    match found {
+        Some(place) => Ok((history, place)),
+        None if history.is_empty() => Err(no_release(name, namespace)),
+        None => {
+            let revision = revision.unwrap_or_default();
+            let message = format!("release {name} has no revision {revision} in namespace {namespace}");
+            let hint = format!("`boathook history {name} -n {namespace}` lists its revisions");
+            Err(CliError::new(FAILED, message).hint(hint))
+        }
+    }
+}
+
+/// All hooks of one revision of a history, those included that a rollback of Helm's left with an earlier one.
+fn hooks(history: &[Stored], place: usize) -> Vec<&HookEntry> {
+    let revisions = revisions(history);
+    let revision = revisions[place];
+    let carried = wasm_hooks::carried(&revisions, &revision);
+    wasm_hooks::all_hooks(&revision, carried).into_iter().map(|(hook, _)| hook).collect()
+}
+
+/// Where a revision's Wasm hooks are, if not with itself.
+fn carried(history: &[Stored], place: usize) -> Option<String> {
+    let revisions = revisions(history);
+    let revision = revisions[place];
+    match wasm_hooks::carried(&revisions, &revision) {
+        Carried::Of(number, _) => Some(format!("of revision {number}, of which Helm made this one")),
+        lost @ Carried::Lost(_) => lost.diagnostic(revision.number()).map(|diagnostic| diagnostic.message),
+        Carried::Own(_) | Carried::Nothing => None,
     }
 }
 

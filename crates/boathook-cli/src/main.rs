@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod error;
+mod flags;
 mod global;
 mod input;
 mod output;

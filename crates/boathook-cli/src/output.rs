@@ -9,6 +9,7 @@ pub(crate) mod safe;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod table;
+pub(crate) mod test_logs;
 pub(crate) mod withheld;
 
 use std::io::{IsTerminal as _, Write as _};

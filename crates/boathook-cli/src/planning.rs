@@ -1,23 +1,33 @@
-//! From arguments to a plan: the source is read, hooks are told from objects, plugins are looked up, and everything that is
-//! wrong is collected and shown.
+//! From arguments to a plan: the source is read or the release's records are, hooks are told from objects, plugins are looked
+//! up, and everything that is wrong is collected. One function per operation.
 
-use std::collections::BTreeMap;
+mod recorded;
+mod sourced;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use boathook_core::plan::{
-    self, HookOrder, Operation, Plan, PlanInput, PlanOptions, ReleaseRef, UnusablePlugin,
+    self, HookOrder, Operation, Plan, PlanInput, PlanOptions, Plugins, ReleaseRef, UnusablePlugin,
+    WaitStrategy,
 };
 use boathook_core::plugin::PluginInfo;
+use boathook_core::release::Revision;
+use boathook_core::release::basis::{self, Basis, Wish};
+use boathook_core::run_event::RunError;
 use boathook_core::wasm_hook::parse_duration;
-use boathook_core::{Diagnostic, HookEvent, Severity, Source, check, dialect, manifest};
+use boathook_core::{Diagnostic, Severity, Source, check};
 use boathook_engine::plugin_host::{PluginError, PluginHost, PluginReference};
+use boathook_engine::release_store::{Listing, ReleaseStore};
 use clap::{Args, ValueEnum};
 
-use crate::error::{CliError, USAGE, exit_code_of};
-use crate::input::{self, Charts, Input, Recorded, Rendering, SourceArgs};
+pub(crate) use recorded::{rollback, test, uninstall};
+pub(crate) use sourced::{InstallChoices, UpgradeChoices, install, run, upgrade};
 
-/// What a plan depends on besides the source.
+use crate::error::{CliError, USAGE, exit_code_of};
+use crate::wiring::Session;
+
+/// What a plan depends on besides its input.
 #[derive(Args, Clone)]
 pub(crate) struct PlanFlags {
     /// Time of each step that sets none of its own: an attempt of a plugin, a wait for a Job
@@ -47,7 +57,8 @@ pub(crate) enum Order {
 }
 
 impl PlanFlags {
-    fn options(&self) -> PlanOptions {
+    /// The choices of planning; nothing but hooks is waited for.
+    pub(crate) fn options(&self) -> PlanOptions {
         PlanOptions {
             timeout: self.timeout,
             no_hooks: self.no_hooks,
@@ -57,6 +68,7 @@ impl PlanFlags {
                 Order::Helm => HookOrder::Helm,
                 Order::Kind => HookOrder::Kind,
             },
+            wait: WaitStrategy::HookOnly,
         }
     }
 }
@@ -75,8 +87,6 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// For excerpts.
     pub(crate) sources: Vec<Source>,
-    /// What only the release record needs.
-    pub(crate) recorded: Recorded,
 }
 
 impl Planned {
@@ -85,6 +95,71 @@ impl Planned {
         let has_errors =
             self.plan.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         has_errors.then(|| exit_code_of(&self.plan.diagnostics))
+    }
+}
+
+/// Why there is no plan.
+pub(crate) enum NotPlanned {
+    /// The input cannot be read.
+    Error(CliError),
+    /// The release's history does not allow the operation.
+    Refused(Box<Refusal>),
+}
+
+/// An operation that the history does not allow.
+pub(crate) struct Refusal {
+    pub(crate) operation: Operation,
+    pub(crate) release: ReleaseRef,
+    pub(crate) error: RunError,
+}
+
+impl<E: Into<CliError>> From<E> for NotPlanned {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Who makes plans: which release, with what.
+pub(crate) struct Planner<'a> {
+    /// The release and its namespace.
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
+    /// What the plan depends on besides.
+    pub(crate) options: PlanOptions,
+    /// Where plugins are looked up.
+    pub(crate) host: &'a dyn PluginHost,
+}
+
+impl Planner<'_> {
+    fn release(&self, basis: &Basis) -> ReleaseRef {
+        ReleaseRef {
+            name: self.name.to_owned(),
+            namespace: self.namespace.to_owned(),
+            revision: basis.revision,
+        }
+    }
+
+    /// Reads the history; what cannot be read of it becomes a diagnostic.
+    pub(crate) async fn history(&self, session: &Session) -> Result<Listing, CliError> {
+        Ok(ReleaseStore::new(session.cluster.as_ref()).history(self.namespace, self.name).await?)
+    }
+
+    fn basis(&self, operation: Operation, wish: Wish, history: &[Revision<'_>]) -> Result<Basis, NotPlanned> {
+        basis::find(operation, wish, self.name, history).map_err(|error| {
+            let revision = history.last().map_or(1, Revision::number);
+            let release = self.release(&Basis { revision, ..Basis::default() });
+            NotPlanned::Refused(Box::new(Refusal { operation, release, error: *error }))
+        })
+    }
+
+    /// Looks up the plugins and builds the plan.
+    async fn finish(&self, input: PlanInput, base: Option<PathBuf>, sources: Vec<Source>) -> Planned {
+        let mut plugins = Plugins::new();
+        for name in plan::plugins_needed(&input) {
+            let found = look_up(self.host, &name, base.clone()).await;
+            plugins.insert(name, found);
+        }
+        Planned { plan: plan::build(input, &plugins, &self.options), sources }
     }
 }
 
@@ -98,59 +173,10 @@ pub(crate) fn check_names(release: &str, namespace: Option<&str>) -> Result<(), 
     })
 }
 
-/// Makes the plan of one operation.
-pub(crate) async fn plan(
-    operation: Operation,
-    release: ReleaseRef,
-    source: &SourceArgs,
-    flags: &PlanFlags,
-    host: &dyn PluginHost,
-    charts: &Charts<'_>,
-) -> Result<Planned, CliError> {
-    check_names(&release.name, Some(&release.namespace))?;
-    let rendering = Rendering {
-        release: &release,
-        is_upgrade: is_upgrade(operation),
-        recorded: operation == Operation::Install,
-        lent: None,
-    };
-    let Input { sources, crds, base, chart, recorded, mut diagnostics } =
-        input::read(source, &rendering, charts).await?;
-    if !crds.is_empty() {
-        diagnostics.push(crds_left_out(&source.source));
-    }
-    let parsed = manifest::parse(&sources);
-    let read = dialect::read(parsed.documents);
-    diagnostics.extend(parsed.diagnostics);
-    diagnostics.extend(read.diagnostics);
-    let mut plugins = BTreeMap::new();
-    for name in plan::plugins_needed(operation, &read.hooks) {
-        let found = look_up(host, &name, Some(base.clone())).await;
-        plugins.insert(name, found);
-    }
-    let input = PlanInput {
-        operation,
-        release,
-        chart,
-        hooks: read.hooks,
-        resources: read.resources,
-        plugins,
-        diagnostics,
-    };
-    Ok(Planned { plan: plan::build(input, &flags.options()), sources, recorded })
-}
-
-/// What the templates are told: `.Release.IsInstall` or `.Release.IsUpgrade`. Hooks that a real Helm renders at an install
-/// serve deletions and tests, too.
-fn is_upgrade(operation: Operation) -> bool {
-    use HookEvent::{PostRollback, PostUpgrade, PreRollback, PreUpgrade};
-    matches!(operation, Operation::Run(PreUpgrade | PostUpgrade | PreRollback | PostRollback))
-}
-
-/// `crds/` are no templates, and installing them is not built: who needs them must know.
-fn crds_left_out(chart: &str) -> Diagnostic {
-    let help = format!("install them first: helm show crds {chart} | kubectl apply --server-side -f -");
-    Diagnostic::warning("crds-not-installed", "the chart's crds/ are not installed").help(help)
+/// Records that could not be read are said, and count for nothing: so it is with Helm.
+fn unreadable(listing: &Listing) -> Vec<Diagnostic> {
+    let told = |error: &_| Diagnostic::warning("unreadable-record", format!("{error}"));
+    listing.unreadable.iter().map(told).collect()
 }
 
 async fn look_up(

@@ -1,7 +1,6 @@
 //! From a plan to an exit code: the engine runs it, every run event goes to the chosen output, and the report is the fold
 //! over all of them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,7 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use boathook_core::Report;
 use boathook_core::RunEvent;
+use boathook_core::plan::Operation;
+use boathook_core::release::ApplyMethod;
 use boathook_core::run_event::Outcome;
+use boathook_engine::cluster::Propagation;
 use boathook_engine::plugin_host::PluginHost;
 use boathook_engine::{Context, Options, execute, retry};
 use clap::Args;
@@ -17,9 +19,9 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::CliError;
-use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, release, summary};
-use crate::planning::Planned;
+use crate::error::{CliError, USAGE};
+use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, release, summary, test_logs};
+use crate::planning::{NotPlanned, Planned, Refusal};
 use crate::wiring::Session;
 
 /// How the outcome is told.
@@ -31,23 +33,60 @@ pub(crate) struct OutputFlags {
     /// Also write the report to FILE: JSON, or JUnit if it ends in .xml
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// The logs of tests are printed once more, at the end.
+    #[arg(skip)]
+    pub(crate) logs: bool,
 }
 
 /// What the user chose about the execution.
+#[derive(Default)]
 pub(crate) struct Choices {
     pub(crate) create_namespace: bool,
     pub(crate) take_ownership: bool,
     pub(crate) dry_run: bool,
-    pub(crate) description: Option<String>,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) force_conflicts: bool,
+    pub(crate) propagation: Propagation,
+}
+
+/// Carries out what was planned, or says why nothing is done.
+pub(crate) async fn carry_out(
+    planned: Result<Planned, NotPlanned>,
+    session: Session,
+    host: Arc<dyn PluginHost>,
+    choices: Choices,
+    output: &OutputFlags,
+    printer: &Printer,
+) -> Result<u8, CliError> {
+    let planned = match planned {
+        Ok(planned) => planned,
+        Err(NotPlanned::Error(error)) => return Err(error),
+        Err(NotPlanned::Refused(refusal)) => return not_allowed(*refusal, output, printer),
+    };
+    if choices.force_conflicts && planned.plan.apply_method == ApplyMethod::ClientSide {
+        return Err(CliError::new(USAGE, "forceConflicts enabled when serverSideApply disabled")
+            .hint("--force-conflicts needs server-side apply: --server-side=true"));
+    }
+    if let Some(code) = refuse(&planned, output, printer)? {
+        return Ok(code);
+    }
+    run(planned, session, host, choices, output, printer).await
+}
+
+/// The release's history says no.
+fn not_allowed(refusal: Refusal, output: &OutputFlags, printer: &Printer) -> Result<u8, CliError> {
+    let Refusal { operation, release, error } = refusal;
+    let code = error.code.exit_code();
+    let report =
+        Report::refused(operation.as_str(), &release, Timestamp::now(), Vec::new(), code, Some(error));
+    if output.output == RunFormat::Text {
+        summary::print(printer, &report, &[]);
+    }
+    finish(&report, output, printer)?;
+    Ok(code)
 }
 
 /// Says no before anything runs, if the input has errors: the exit code then. Warnings are shown in any case.
-pub(crate) fn refuse(
-    planned: &Planned,
-    output: &OutputFlags,
-    printer: &Printer,
-) -> Result<Option<u8>, CliError> {
+fn refuse(planned: &Planned, output: &OutputFlags, printer: &Printer) -> Result<Option<u8>, CliError> {
     diagnostic::print(printer, &planned.plan.diagnostics, &planned.sources);
     let Some(code) = planned.refusal() else { return Ok(None) };
     let plan = &planned.plan;
@@ -64,7 +103,7 @@ pub(crate) fn refuse(
 }
 
 /// Runs a plan to its end, or to the user's.
-pub(crate) async fn run(
+async fn run(
     planned: Planned,
     session: Session,
     host: Arc<dyn PluginHost>,
@@ -87,11 +126,8 @@ pub(crate) async fn run(
             create_namespace: choices.create_namespace,
             take_ownership: choices.take_ownership,
             dry_run: choices.dry_run,
-            description: choices.description,
-            labels: choices.labels,
-            chart: planned.recorded.chart,
-            config: planned.recorded.config,
-            notes: planned.recorded.notes,
+            force_conflicts: choices.force_conflicts,
+            propagation: choices.propagation,
         },
     };
     let mut events: Vec<RunEvent> = Vec::new();
@@ -112,9 +148,15 @@ pub(crate) async fn run(
         report.exit_code = signalled.load(Ordering::Relaxed);
     }
     if output.output == RunFormat::Text {
-        summary::print(printer, &report, plan);
+        summary::print(printer, &report, &summary::steps(plan));
         if report.outcome == Outcome::Succeeded {
-            printer.result(&release::notes(context.options.notes.as_deref()));
+            let notes = plan.revision.as_ref().and_then(|revision| revision.notes.as_ref());
+            // A rollback brings the old notes back; Helm does not print them.
+            let shown = notes.filter(|_| plan.operation != Operation::Rollback);
+            printer.result(&release::notes(shown.and_then(|notes| notes.as_str())));
+        }
+        if output.logs {
+            printer.result(&test_logs::render(&events));
         }
     }
     finish(&report, output, printer)?;

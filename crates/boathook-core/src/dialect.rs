@@ -3,6 +3,8 @@
 
 pub mod helm;
 mod similar;
+mod stored;
 mod wasm;
 
 pub use helm::{Class, Read, classify, read};
+pub use stored::read_stored;

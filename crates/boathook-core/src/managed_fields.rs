@@ -1,6 +1,10 @@
 //! `metadata.managedFields`: who set which field. Reading, writing, and which fields nobody owns.
 
+mod migrate;
+
 use serde_json::{Map, Value, json};
+
+pub use migrate::migrate;
 
 use crate::field_set::FieldSet;
 

@@ -10,6 +10,7 @@
 mod head;
 mod scalar;
 mod split;
+mod stored;
 mod tree;
 pub(crate) mod yaml;
 
@@ -19,10 +20,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 pub use head::Head;
+pub use stored::parse_stored;
+pub(crate) use stored::parse_stored_hook;
 
 use self::head::HeadError;
 use self::tree::Walk;
-use self::yaml::{Place, Style, Tape, YamlError};
+use self::yaml::{Place, Reading, Style, Tape, YamlError};
 use crate::source::Origin;
 use crate::{Diagnostic, Object, Source};
 
@@ -59,6 +62,7 @@ pub struct Document {
     /// The place of the text's first character in its file.
     start: Place,
     ends_in_block: bool,
+    reading: Reading,
 }
 
 /// What [`parse`] gives.
@@ -78,6 +82,10 @@ pub fn split_documents(text: &str) -> impl Iterator<Item = &str> {
 /// Reads all sources. Paths are visited in byte order; files whose base name starts with `_` hold no documents for
 /// Helm and are skipped. An error in one document does not hide those of the next.
 pub fn parse(sources: &[Source]) -> Parsed {
+    parse_as(sources, Reading::Strict)
+}
+
+fn parse_as(sources: &[Source], reading: Reading) -> Parsed {
     let mut parsed = Parsed::default();
     let total: usize = sources.iter().map(|source| source.text.len()).sum();
     if total > limit::TOTAL_BYTES {
@@ -86,7 +94,7 @@ pub fn parse(sources: &[Source]) -> Parsed {
         return parsed;
     }
     let (pieces, too_many) = pieces(sources);
-    let read = match read_pieces(&pieces) {
+    let read = match read_pieces(&pieces, reading) {
         Ok(read) => read,
         Err(error) => {
             let message = format!("cannot start the parser's thread: {error}");
@@ -145,19 +153,19 @@ fn pieces(sources: &[Source]) -> (Vec<Piece<'_>>, Option<Diagnostic>) {
 }
 
 /// A document, or what is wrong with it, and the YAML nodes it took.
-type Reading = (Result<Document, Diagnostic>, usize);
+type ReadPiece = (Result<Document, Diagnostic>, usize);
 
 /// Reads documents, many of them on several threads, until all are read or there are more nodes than allowed. A
 /// thread takes the next one and reads it to its end, so what comes back are the first ones without a gap.
-fn read_pieces(pieces: &[Piece<'_>]) -> std::io::Result<Vec<Reading>> {
+fn read_pieces(pieces: &[Piece<'_>], reading: Reading) -> std::io::Result<Vec<ReadPiece>> {
     let (next, nodes) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let read = || {
-        let mut read: Vec<(usize, Reading)> = Vec::new();
+        let mut read: Vec<(usize, ReadPiece)> = Vec::new();
         while nodes.load(Ordering::Relaxed) <= limit::TOTAL_NODES {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(piece) = pieces.get(index) else { break };
             let mut spent = 0;
-            let document = read_document(piece, &mut spent);
+            let document = read_document(piece, reading, &mut spent);
             nodes.fetch_add(spent, Ordering::Relaxed);
             read.push((index, (document, spent)));
         }
@@ -166,7 +174,7 @@ fn read_pieces(pieces: &[Piece<'_>]) -> std::io::Result<Vec<Reading>> {
     let threads = (pieces.len() / DOCUMENTS_PER_THREAD).clamp(1, THREADS);
     let mut all: Vec<_> = yaml::on_own_stacks(threads, read)?.into_iter().flatten().collect();
     all.sort_by_key(|(index, _)| *index);
-    Ok(all.into_iter().map(|(_, reading)| reading).collect())
+    Ok(all.into_iter().map(|(_, piece)| piece).collect())
 }
 
 /// Helm skips files whose base name starts with `_`: they hold template definitions.
@@ -174,11 +182,11 @@ fn is_partial(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with('_'))
 }
 
-fn read_document(piece: &Piece<'_>, nodes: &mut usize) -> Result<Document, Diagnostic> {
+fn read_document(piece: &Piece<'_>, reading: Reading, nodes: &mut usize) -> Result<Document, Diagnostic> {
     let Piece { origin, text, start } = piece;
     let (path, start) = (&origin.path, *start);
     let fail = |error: YamlError| yaml_diagnostic(path, start, &error);
-    let tape = yaml::read(text).map_err(fail)?;
+    let tape = yaml::read_as(text, reading).map_err(fail)?;
     let mut document = Document {
         origin: origin.clone(),
         text: (*text).to_owned(),
@@ -188,6 +196,7 @@ fn read_document(piece: &Piece<'_>, nodes: &mut usize) -> Result<Document, Diagn
         places: Vec::new(),
         start,
         ends_in_block: tape.as_ref().is_some_and(|tape| tape.ends_in_block),
+        reading,
     };
     let Some(tape) = tape else { return Ok(document) };
     document.head = head::read(&mut Walk::new(&tape), tape.nodes[0].place).map_err(|error| match error {
@@ -356,7 +365,7 @@ impl Document {
 
     fn build(&mut self, text: &str, nodes: &mut usize) -> Result<(), Diagnostic> {
         let fail = |error: YamlError| yaml_diagnostic(&self.origin.path, self.start, &error);
-        match yaml::read(text).map_err(fail)? {
+        match yaml::read_as(text, self.reading).map_err(fail)? {
             Some(tape) => {
                 let (path, start) = (self.origin.path.clone(), self.start);
                 self.build_from(&tape, nodes).map_err(|error| yaml_diagnostic(&path, start, &error))

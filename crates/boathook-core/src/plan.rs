@@ -2,7 +2,10 @@
 //! only does what stands here.
 
 mod build;
+mod changes;
 mod document;
+mod input;
+mod operation;
 mod schema_work;
 mod suggest;
 
@@ -12,81 +15,27 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::hook::{DeletePolicy, Hook, OutputLogPolicy};
+use crate::hook::{DeletePolicy, OutputLogPolicy};
 use crate::permissions::Permissions;
 use crate::plugin::PluginInfo;
+use crate::release::ApplyMethod;
+use crate::release::basis::Basis;
+use crate::release::companion::Divided;
+use crate::release::lifecycle::Subject;
 use crate::source::Origin;
 use crate::wasm_hook::{Credential, Limits};
 use crate::{Diagnostic, HookEvent, Object, ObjectRef};
 
-pub use build::{
-    HookOrder, PlanInput, PlanOptions, UnusablePlugin, build, config_violations, plugins_needed,
-};
+pub use build::{HookOrder, PlanOptions, Plugins, UnusablePlugin, build, config_violations, plugins_needed};
 pub use document::PlanDocument;
+pub use input::{Chart, NewRevision, OnFailure, PlanInput, RevisionOptions, TestFilter};
+pub use operation::{Operation, StepPhase, WaitStrategy};
 
 /// [`Diagnostic::code`] of a plugin's need that the hook does not grant: the only error with an exit code of its own.
 pub const NOT_GRANTED: &str = "permission-not-granted";
 
-/// What the user asked for. Each operation is a row of phases in [`Operation::phases`]; the rest of planning does
-/// not know which one it serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// `boathook install`.
-    Install,
-    /// `boathook run EVENT`: the hooks of one event, nothing recorded.
-    Run(HookEvent),
-}
-
-impl Operation {
-    /// The phases of the operation, in order.
-    pub fn phases(self) -> Vec<StepPhase> {
-        match self {
-            Self::Install => vec![
-                StepPhase::Hooks(HookEvent::PreInstall),
-                StepPhase::Apply,
-                StepPhase::Hooks(HookEvent::PostInstall),
-            ],
-            Self::Run(event) => vec![StepPhase::Hooks(event)],
-        }
-    }
-
-    /// The events whose hooks the operation runs.
-    pub fn events(self) -> impl Iterator<Item = HookEvent> {
-        self.phases().into_iter().filter_map(|phase| match phase {
-            StepPhase::Hooks(event) => Some(event),
-            StepPhase::Apply => None,
-        })
-    }
-
-    /// The command's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Install => "install",
-            Self::Run(_) => "run",
-        }
-    }
-}
-
-/// A part of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StepPhase {
-    /// The hooks of one event.
-    Hooks(HookEvent),
-    /// The ordinary objects.
-    Apply,
-}
-
-impl fmt::Display for StepPhase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hooks(event) => event.fmt(f),
-            Self::Apply => f.write_str("apply"),
-        }
-    }
-}
-
 /// Which release, and which of its revisions the operation makes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReleaseRef {
     /// The release.
@@ -123,10 +72,42 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is to be said of the input; a plan with an error among them is never executed.
     pub diagnostics: Vec<Diagnostic>,
-    /// All hooks of the release, of every event, in the order Helm stores them.
-    pub hooks: Vec<Hook>,
-    /// The ordinary documents as Helm stores them (`---`, `# Source: path`, text).
-    pub manifest: String,
+    /// The revisions it starts from. An executor that finds others does nothing.
+    pub basis: Basis,
+    /// All hooks of the release, of every event, as they will be recorded.
+    pub hooks: Divided,
+    /// What the record of a new revision holds besides; nothing where none is made.
+    pub revision: Option<NewRevision>,
+    /// How objects are written.
+    pub apply_method: ApplyMethod,
+    /// The release was written by the client so far: its fields move to the server-side manager.
+    pub migrate: bool,
+    /// The user's text for the history.
+    pub description: Option<String>,
+    /// An uninstall keeps the records.
+    pub keep_history: bool,
+    /// A failed upgrade or rollback deletes the objects that it created.
+    pub cleanup_on_fail: bool,
+    /// What is done when it fails.
+    pub on_failure: OnFailure<Plan>,
+}
+
+impl Plan {
+    /// What the records' table needs to know of it.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            operation: self.operation,
+            name: &self.release.name,
+            target: self.basis.target,
+            description: self.description.as_deref(),
+            keep_history: self.keep_history,
+        }
+    }
+
+    /// The steps of a phase.
+    pub fn steps_of(&self, phase: StepPhase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.phase == phase)
+    }
 }
 
 /// The identity of a step: its phase and its place in it, from 1: `pre-install/1`.
@@ -157,8 +138,12 @@ pub struct Step {
 pub enum StepAction {
     /// Run one hook once.
     Hook(Box<HookStep>),
-    /// Apply one ordinary object.
+    /// Create or change one ordinary object, or create one definition of `crds/`.
     Resource(Box<ResourceStep>),
+    /// Delete one ordinary object, or leave it.
+    Delete(Box<DeleteStep>),
+    /// Wait for the objects of the phases before.
+    Wait(WaitStep),
 }
 
 /// One hook at one event, with its policies and waits decided.
@@ -174,6 +159,8 @@ pub struct HookStep {
     pub name: String,
     /// The manifest's namespace, else the release's.
     pub namespace: String,
+    /// Its place in [`Plan::hooks`].
+    pub index: usize,
     /// All events of the hook, as written.
     pub events: Vec<HookEvent>,
     /// Its weight.
@@ -246,7 +233,7 @@ pub struct PluginRun {
     pub limits: Limits,
 }
 
-/// One ordinary object to apply.
+/// One ordinary object to create or change.
 #[derive(Clone, Debug)]
 pub struct ResourceStep {
     /// The object, with the release's namespace filled in where the manifest names none (whether its kind has
@@ -256,4 +243,41 @@ pub struct ResourceStep {
     pub reference: ObjectRef,
     /// Where it stands.
     pub origin: Origin,
+    /// The same object as the revision before has it; nothing if it has none. Another version of the same kind is the same.
+    pub original: Option<Object>,
+}
+
+/// One ordinary object that leaves the release.
+#[derive(Clone, Debug)]
+pub struct DeleteStep {
+    /// Which.
+    pub reference: ObjectRef,
+    /// Where it stood.
+    pub origin: Origin,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of an object that leaves the release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Fate {
+    /// It is deleted, if it is the release's.
+    Delete,
+    /// It is deleted, unless the object on the cluster says `helm.sh/resource-policy: keep`.
+    DeleteUnlessKept,
+    /// Its manifest says `keep`.
+    Keep,
+    /// Neither kept nor deleted, as Helm has it: its policy is another word, or it is a hook among ordinary objects.
+    Orphan,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitStep {
+    /// By which rules.
+    pub strategy: WaitStrategy,
+    /// For all objects together.
+    pub timeout: Duration,
 }

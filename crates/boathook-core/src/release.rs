@@ -1,10 +1,16 @@
 //! Helm's release record as data: what `helm list`, `status`, `history` and `rollback` read. Typed where Boathook
 //! needs it; every field it does not know is kept and written back. Nothing here reads a clock or a cluster; the
-//! form on the wire is in [`codec`], our own record beside Helm's in [`companion`].
+//! form on the wire is in [`codec`], our own record beside Helm's in [`companion`]. From which revisions an operation starts
+//! is in [`basis`], what it writes when in [`lifecycle`].
 
+pub mod apply_method;
+pub mod basis;
 pub mod codec;
 pub mod companion;
+pub mod lifecycle;
+pub mod wasm_hooks;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -13,6 +19,38 @@ use serde_json::{Map, Value};
 
 use crate::hook::Hook;
 use crate::run_event::Phase;
+
+pub use apply_method::{ApplyMethod, ServerSide};
+use companion::CompanionRecord;
+
+/// One revision with everything that is kept of it, borrowed from whoever read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Revision<'a> {
+    /// Helm's record.
+    pub record: &'a Record,
+    /// Ours, if this revision has one of its own.
+    pub companion: Option<&'a CompanionRecord>,
+    /// Labels on Helm's Secret besides Helm's own.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Revision<'a> {
+    /// A revision of which only Helm's record is known.
+    pub fn of(record: &'a Record) -> Self {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        Self { record, companion: None, labels: &NONE }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.record.version
+    }
+
+    /// Its status.
+    pub fn status(&self) -> &'a Status {
+        &self.record.info.status
+    }
+}
 
 /// One revision of one release, as Helm stores it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,6 +102,9 @@ pub struct Info {
     /// The status; the label of the Secret always says the same.
     #[serde(default)]
     pub status: Status,
+    /// The revision that a rollback made this one from. Helm 4.3 and later write it, older ones drop it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_revision: Option<u32>,
     /// What Boathook does not know, `notes` among it.
     #[serde(flatten)]
     pub rest: Map<String, Value>,

@@ -47,6 +47,9 @@ pub struct Report {
     pub withheld: Vec<Withheld>,
     /// What is to be said besides.
     pub diagnostics: Vec<Diagnostic>,
+    /// The operation that undid this one after its failure.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovery: Option<Recovery>,
     /// What stopped the operation.
     pub error: Option<RunError>,
 }
@@ -72,6 +75,21 @@ pub struct ReportedRelease {
     /// The revision of this operation.
     pub revision: u32,
     /// Helm's status afterwards; absent where nothing is recorded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<String>,
+}
+
+/// What undid a failed operation. Its hooks and objects stand among the report's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Recovery {
+    /// `rollback`, `uninstall`.
+    pub operation: String,
+    /// The revision that it made, or removed.
+    pub revision: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status of its revision afterwards.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<String>,
 }
@@ -228,6 +246,7 @@ impl Report {
             resources: Vec::new(),
             withheld: Vec::new(),
             diagnostics: Vec::new(),
+            recovery: None,
             error: None,
         }
     }
@@ -274,6 +293,21 @@ impl Report {
             }
             Happening::Withheld { step, effect } => {
                 self.withheld.push(Withheld { step: step.clone(), effect: effect.clone() });
+            }
+            Happening::RecoveryStarted { operation, revision, hooks, .. } => {
+                self.hooks.extend(hooks.iter().map(HookReport::planned));
+                self.recovery = Some(Recovery {
+                    operation: operation.clone(),
+                    revision: *revision,
+                    outcome: Outcome::Interrupted,
+                    status: None,
+                });
+            }
+            Happening::RecoveryFinished { outcome, status } => {
+                if let Some(recovery) = &mut self.recovery {
+                    recovery.outcome = *outcome;
+                    recovery.status.clone_from(status);
+                }
             }
             Happening::Noted { diagnostic } => self.diagnostics.push(diagnostic.clone()),
             Happening::OperationFinished { outcome, exit_code, status, duration_ms, error } => {

@@ -120,6 +120,25 @@ pub enum Happening {
         /// What.
         diagnostic: Diagnostic,
     },
+    /// The operation failed, and another one undoes it (`--rollback-on-failure`).
+    RecoveryStarted {
+        /// `rollback`, `uninstall`.
+        operation: String,
+        /// The revision that it makes, or removes.
+        revision: u32,
+        /// Its hooks, in order.
+        hooks: Vec<HookLabel>,
+        /// How many ordinary objects it deals with.
+        resources: usize,
+    },
+    /// It ended.
+    RecoveryFinished {
+        /// How.
+        outcome: Outcome,
+        /// The status of its revision afterwards.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
+    },
     /// The last event.
     OperationFinished {
         /// How it ended.

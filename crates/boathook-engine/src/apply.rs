@@ -1,112 +1,124 @@
-//! The ordinary objects of an install: neighbours of one kind at once, kinds one after another; where something is
-//! adopted, one by one. The order itself is the plan's.
+//! The ordinary objects that a revision has. A first creation goes kind by kind, neighbours of one kind at once; a change of
+//! what is there goes one by one. The order itself is the plan's.
 
-use boathook_core::Object;
+mod change;
+
+use boathook_core::names::Target;
+use boathook_core::plan::{Operation, StepId};
 use boathook_core::run_event::{Happening, ResourceResult, RunError};
 use tokio::task::JoinSet;
 
-use crate::cluster::Patch;
-use crate::fault;
-use crate::preflight::{AT_ONCE, Prepared};
-use crate::resource_hook::apply_failure;
-use crate::run::{Run, Stop};
+use self::change::Hand;
+use crate::at_once::AT_ONCE;
+use crate::begin::Prepared;
+use crate::run::{Placed, Run, Stop};
 
-/// Applies everything. As with Helm, an error does not keep the other batches from being applied; all errors are
-/// joined at the end. Where objects are adopted, a failed creation stops at once.
+/// Applies everything.
 pub(crate) async fn apply(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
-    let adopting = prepared.iter().any(|object| object.existing.is_some());
+    let creates =
+        run.plan.operation == Operation::Install && prepared.iter().all(|object| object.existing.is_none());
+    if creates { create(run, prepared).await } else { update(run, prepared).await }
+}
+
+/// As with Helm, an error does not keep the other batches from being created; all errors are joined at the end.
+async fn create(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
     let mut errors = Vec::new();
     let mut rest = prepared.into_iter().peekable();
     while let Some(first) = rest.next() {
         if run.context.cancel.is_cancelled() {
             return Err(Stop::Interrupted);
         }
-        let creating = first.existing.is_none();
         let kind = first.located.target.resource.gvk.kind.clone();
         let mut batch = vec![first];
-        while !adopting && let Some(next) = rest.next_if(|next| next.located.target.resource.gvk.kind == kind)
-        {
+        while let Some(next) = rest.next_if(|next| next.located.target.resource.gvk.kind == kind) {
             batch.push(next);
         }
-        let Some(failed) = apply_batch(run, batch).await else { return Err(Stop::Interrupted) };
-        let stop = adopting && creating && !failed.is_empty();
-        errors.extend(failed);
-        if stop {
-            break;
-        }
+        errors.extend(create_batch(run, batch).await.ok_or(Stop::Interrupted)?);
     }
-    match join(errors) {
-        None => Ok(()),
-        Some(error) => Err(Stop::Failed { during: String::new(), error: Box::new(error) }),
-    }
+    joined(errors, "\n")
 }
 
-fn join(errors: Vec<RunError>) -> Option<RunError> {
-    let message = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("\n");
-    Some(RunError { message, ..errors.into_iter().next()? })
-}
-
-/// Applies objects at once. `None`: cancelled.
-async fn apply_batch(run: &mut Run<'_>, batch: Vec<Prepared<'_>>) -> Option<Vec<RunError>> {
+/// Creates objects at once. `None`: cancelled.
+async fn create_batch(run: &mut Run<'_>, batch: Vec<Prepared<'_>>) -> Option<Vec<RunError>> {
+    // Helm never forces a creation.
+    let mut hand = Hand::of(run);
+    hand.force = false;
     let mut errors = Vec::new();
     let mut working = JoinSet::new();
     let mut waiting = batch.into_iter();
     loop {
         while working.len() < AT_ONCE {
-            let Some(Prepared { step, located, existing }) = waiting.next() else { break };
-            let resource = Some(located.target.reference());
-            run.emit(Happening::StepStarted { step: step.id.clone(), resource });
-            let (cluster, options, id) =
-                (run.context.cluster.clone(), run.context.writing(), step.id.clone());
+            let Some(Prepared { step, located, .. }) = waiting.next() else { break };
+            started(run, &step.id, &located.target);
+            let (hand, id) = (hand.clone(), step.id.clone());
             working.spawn(async move {
-                let patch = Patch::Apply { object: located.object, force: false };
-                let applied = cluster.patch(&located.target, &patch, &options).await;
-                (id, located.target, existing, applied)
+                let created = hand.create(&located).await;
+                (id, located.target, created)
             });
         }
-        let finished = match run.context.unless_cancelled(working.join_next()).await? {
+        let (step, target, created) = match run.context.unless_cancelled(working.join_next()).await? {
             None => return Some(errors),
             Some(Ok(finished)) => finished,
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
         };
-        let (step, target, existing, applied) = finished;
-        let (result, error) = match applied {
-            Ok(applied) => (judge(existing.as_ref(), &applied, run.context.options.dry_run), None),
-            Err(error) => {
-                let error = fault::of_cluster(&error, apply_failure(&target, &error));
-                errors.push(error.clone());
-                (ResourceResult::Failed, Some(error))
-            }
+        errors.extend(finished(run, step, target, created.map(|uid| (ResourceResult::Created, uid))));
+    }
+}
+
+/// One by one. As with Helm, an object that cannot be looked at or created stops everything; patches that are refused are
+/// collected.
+async fn update(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
+    let hand = Hand::of(run);
+    let mut errors = Vec::new();
+    for Prepared { step, resource, located, existing } in prepared {
+        started(run, &step.id, &located.target);
+        let changing = hand.update(&located, resource.original.as_ref(), existing.is_some());
+        let done = run.context.unless_cancelled(changing).await.ok_or(Stop::Interrupted)?;
+        let (stops, done) = match done {
+            Ok(done) => (false, Ok(done)),
+            Err(failure) => (failure.stops, Err(failure.error)),
         };
-        run.emit(Happening::ResourceFinished { step, resource: target.reference(), result, error });
+        let error = finished(run, step.id.clone(), located.target, done);
+        match error {
+            Some(error) if stops => return Err(Stop::failed(error)),
+            error => errors.extend(error),
+        }
     }
+    joined(errors, " && ")
 }
 
-/// What became of an object. The API leaves the resourceVersion alone if nothing changed; a dry run leaves it alone
-/// anyway, so there the content tells.
-fn judge(existing: Option<&Object>, applied: &Object, dry_run: bool) -> ResourceResult {
-    match existing {
-        None => ResourceResult::Created,
-        Some(existing) if dry_run => {
-            if content(existing) == content(applied) {
-                ResourceResult::Unchanged
-            } else {
-                ResourceResult::Configured
+fn started(run: &mut Run<'_>, step: &StepId, target: &Target) {
+    run.emit(Happening::StepStarted { step: step.clone(), resource: Some(target.reference()) });
+}
+
+/// Tells what became of an object, and remembers it if it is new.
+fn finished(
+    run: &mut Run<'_>,
+    step: StepId,
+    target: Target,
+    done: Result<(ResourceResult, Option<String>), RunError>,
+) -> Option<RunError> {
+    let resource = target.reference();
+    let (result, error) = match done {
+        Ok((result, uid)) => {
+            if result == ResourceResult::Created {
+                run.created.push(Placed { target, uid });
             }
+            (result, None)
         }
-        Some(existing) if existing.resource_version() == applied.resource_version() => {
-            ResourceResult::Unchanged
-        }
-        Some(_) => ResourceResult::Configured,
-    }
+        Err(error) => (ResourceResult::Failed, Some(error)),
+    };
+    run.emit(Happening::ResourceFinished { step, resource, result, error: error.clone() });
+    error
 }
 
-fn content(object: &Object) -> Object {
-    let mut object = object.clone();
-    for field in ["managedFields", "resourceVersion", "generation"] {
-        object.metadata_mut().shift_remove(field);
+/// Several errors as one: the first, with the messages of all.
+pub(crate) fn joined(errors: Vec<RunError>, between: &str) -> Result<(), Stop> {
+    let message = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join(between);
+    match errors.into_iter().next() {
+        None => Ok(()),
+        Some(first) => Err(Stop::failed(RunError { message, ..first })),
     }
-    object
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub trait Cluster: Send + Sync {
         options: &WriteOptions,
     ) -> Result<Object, ClusterError>;
 
-    /// Deletes an object with background propagation. Returns once the API took it: the object may still be there.
+    /// Deletes an object. Returns once the API took it: the object may still be there.
     ///
     /// # Errors
     /// [`ClusterErrorKind::NotFound`], [`ClusterErrorKind::Conflict`] when a precondition does not hold, others.
@@ -123,12 +123,37 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// The field manager.
     pub field_manager: String,
+    /// What becomes of the objects that a deleted one owns; only a delete looks at it.
+    pub propagation: Propagation,
+}
+
+/// What becomes of the objects that a deleted object owns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// They go after it.
+    #[default]
+    Background,
+    /// They go before it.
+    Foreground,
+    /// They stay.
+    Orphan,
+}
+
+impl Propagation {
+    /// The API's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Background => "Background",
+            Self::Foreground => "Foreground",
+            Self::Orphan => "Orphan",
+        }
+    }
 }
 
 impl WriteOptions {
-    /// A real write by a field manager.
+    /// A real write by a field manager; what a deleted object owns goes with it.
     pub fn by(field_manager: &str) -> Self {
-        Self { dry_run: false, field_manager: field_manager.to_owned() }
+        Self { dry_run: false, field_manager: field_manager.to_owned(), propagation: Propagation::default() }
     }
 }
 

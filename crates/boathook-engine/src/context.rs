@@ -1,14 +1,12 @@
 //! What an operation needs besides its plan. The caller decides all of it; there is no default.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::FIELD_MANAGER;
-use crate::cluster::{Cluster, WriteOptions};
+use crate::cluster::{Cluster, Propagation, WriteOptions};
 use crate::plugin_host::PluginHost;
 
 /// Looks up a variable of the environment, for credentials.
@@ -64,14 +62,8 @@ pub struct Options {
     pub take_ownership: bool,
     /// Every write is checked by the API and not kept; nothing is deleted, waited for or recorded.
     pub dry_run: bool,
-    /// The description of the release, once it is deployed; absent: Helm's.
-    pub description: Option<String>,
-    /// The user's labels on the release record.
-    pub labels: BTreeMap<String, String>,
-    /// `chart` of the record as Helm's renderer gives it; absent: name and version of the plan's chart.
-    pub chart: Option<Value>,
-    /// The user's values.
-    pub config: Map<String, Value>,
-    /// The rendered notes.
-    pub notes: Option<String>,
+    /// Take fields of ordinary objects from other managers.
+    pub force_conflicts: bool,
+    /// What becomes of the objects that a deleted ordinary object owns.
+    pub propagation: Propagation,
 }

@@ -1,4 +1,4 @@
-//! Deleting an object of a hook, and waiting until it is gone. Helm 4 does not wait by default, and then patches the
+//! Deleting an object, and waiting until it is gone. Helm 4 does not wait by default, and then patches the
 //! dying object; we always wait, for that very UID.
 
 use std::time::Duration;
@@ -28,27 +28,44 @@ pub(crate) async fn delete(
     }
 }
 
-/// Waits until the object with this UID is gone, whatever has its name then.
+/// How Go says that time is up.
+pub(crate) const DEADLINE: &str = "context deadline exceeded";
+
+/// Waits until the object with this UID is gone, whatever has its name then, at most for a time.
 pub(crate) async fn wait_until_gone(
     cluster: &dyn Cluster,
     target: &Target,
     uid: Option<&str>,
     timeout: Duration,
 ) -> Result<(), RunError> {
+    match tokio::time::timeout(timeout, until_gone(cluster, target, uid)).await {
+        Ok(gone) => gone,
+        Err(_) => {
+            let message = format!("{}\n{DEADLINE}", still_exists(target));
+            Err(RunError::new(ErrorCode::Timeout, message))
+        }
+    }
+}
+
+/// The same without an end.
+pub(crate) async fn until_gone(
+    cluster: &dyn Cluster,
+    target: &Target,
+    uid: Option<&str>,
+) -> Result<(), RunError> {
     let mut until = |object: Option<&Object>| match object {
         Some(object) if uid.is_none() || object.uid() == uid => Verdict::Waiting,
         Some(_) | None => Verdict::Done,
     };
-    match tokio::time::timeout(timeout, cluster.wait(target, &mut until)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.is_not_found() => Ok(()),
-        Ok(Err(error)) => Err(fault::of_cluster(&error, error.message.clone())),
-        Err(_) => Err(RunError::new(
-            ErrorCode::Timeout,
-            format!(
-                "resource {} still exists. status: Terminating, message: Resource scheduled for deletion\ncontext deadline exceeded",
-                waiter_name(target)
-            ),
-        )),
+    match cluster.wait(target, &mut until).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(fault::of_cluster(&error, error.message.clone())),
     }
+}
+
+/// Helm's words for an object that outlives its deletion.
+pub(crate) fn still_exists(target: &Target) -> String {
+    let name = waiter_name(target);
+    format!("resource {name} still exists. status: Terminating, message: Resource scheduled for deletion")
 }

@@ -1,16 +1,18 @@
-//! The entry of the engine: one plan, executed phase by phase. It only says in which order things happen; hooks run in
-//! `hook_runner`, ordinary objects in `apply`, records are kept by `record`.
+//! The entry of the engine: one plan, executed phase by phase. It only says in which order things happen. How each operation
+//! begins is in `begin`, hooks run in `hook_runner`, ordinary objects are dealt with in `apply` and `delete`, records are
+//! kept by `record`, and `end` closes.
 
-use boathook_core::plan::{HookRun, Operation, Plan, Step, StepAction, StepPhase};
-use boathook_core::release::Status;
-use boathook_core::run_event::{ErrorCode, Happening, HookLabel, Outcome, PluginLabel, RunError, RunEvent};
+use boathook_core::plan::{HookRun, OnFailure, Plan, Step, StepAction, StepPhase};
+use boathook_core::release::lifecycle;
+use boathook_core::run_event::{Happening, HookLabel, Outcome, PluginLabel, RunError, RunEvent};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::begin::{self, Work};
 use crate::context::Context;
-use crate::preflight::{self, Prepared};
 use crate::run::{Run, Stop, elapsed};
-use crate::{apply, hook_runner};
+use crate::{apply, delete, end, hook_runner, wait};
 
 /// Executes a plan. What happens is told to `emit`, from `OperationStarted` to `OperationFinished`; the latter carries
 /// the exit code. The future must be driven to its end: to stop the operation cancel the context's token, so that the
@@ -18,7 +20,12 @@ use crate::{apply, hook_runner};
 pub async fn execute(plan: &Plan, context: &Context, emit: &mut (dyn FnMut(RunEvent) + Send)) -> Outcome {
     let began = Instant::now();
     let mut run = Run::new(plan, context, emit);
-    run.emit(started(plan));
+    run.emit(Happening::OperationStarted {
+        operation: plan.operation.as_str().to_owned(),
+        release: plan.release.clone(),
+        hooks: hooks(plan),
+        resources: resources(plan),
+    });
     for diagnostic in &plan.diagnostics {
         run.note(diagnostic.clone());
     }
@@ -28,116 +35,105 @@ pub async fn execute(plan: &Plan, context: &Context, emit: &mut (dyn FnMut(RunEv
         release = plan.release.name,
         id = context.options.operation_id
     );
-    let result = phases(&mut run).instrument(span).await;
-    let (outcome, error) = close(&mut run, result).await;
+    let (outcome, mut error) = carry_out(&mut run).instrument(span).await;
+    if let Some(failure) = error.take() {
+        error = Some(recover(&mut run, outcome, failure).await);
+    }
     let exit_code = error.as_ref().map_or(0, |error| error.code.exit_code());
     let status = run.recorder.status();
     run.emit(Happening::OperationFinished { outcome, exit_code, status, duration_ms: elapsed(began), error });
     outcome
 }
 
-async fn phases(run: &mut Run<'_>) -> Result<(), Stop> {
-    let plan = run.plan;
-    let mut objects = match plan.operation {
-        Operation::Install => begin_install(run).await?,
-        Operation::Run(_) => Vec::new(),
+/// From the beginning to the last write of the record.
+async fn carry_out(run: &mut Run<'_>) -> (Outcome, Option<RunError>) {
+    let result = match begin::begin(run).await {
+        Ok(work) => phases(run, work).await,
+        Err(stop) => Err(stop),
     };
+    end::close(run, result).await
+}
+
+async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
+    let plan = run.plan;
+    let mut tolerated = Vec::new();
     for phase in plan.operation.phases() {
-        match phase {
-            StepPhase::Hooks(event) => {
-                let steps: Vec<&Step> = plan.steps.iter().filter(|step| step.phase == phase).collect();
-                hook_runner::run_event(run, event, &steps).await?;
+        run.phase = phase;
+        let result = match phase {
+            // Part of the beginning: nothing is recorded before it.
+            StepPhase::Crds => Ok(()),
+            StepPhase::Hooks(_) => {
+                let steps: Vec<&Step> = plan.steps_of(phase).collect();
+                hook_runner::run_event(run, &steps).await
             }
-            StepPhase::Apply => apply::apply(run, std::mem::take(&mut objects)).await?,
+            StepPhase::Apply => apply::apply(run, std::mem::take(&mut work.objects)).await,
+            StepPhase::Delete => delete::delete(run, std::mem::take(&mut work.departing)).await,
+            StepPhase::Wait => wait::wait(run).await,
+        };
+        match result {
+            Err(Stop::Failed(error)) if lifecycle::goes_on_after(plan.operation, phase) => {
+                tolerated.push(*error);
+            }
+            result => result?,
         }
     }
     // A signal after the last step was done finds nothing left to interrupt.
-    Ok(())
+    if tolerated.is_empty() { Ok(()) } else { Err(Stop::Incomplete(tolerated)) }
 }
 
-async fn begin_install<'p>(run: &mut Run<'p>) -> Result<Vec<Prepared<'p>>, Stop> {
-    let checked = run
-        .context
-        .unless_cancelled(preflight::check(run.plan, run.context))
-        .await
-        .ok_or(Stop::Interrupted)?;
-    let preflight = checked.map_err(|error| Stop::Refused(Box::new(error)))?;
-    if !run.context.options.dry_run {
-        let (plan, context) = (run.plan, run.context);
-        if let Err(error) = run.recorder.begin(plan, context, preflight.replaced).await {
-            let error = Box::new(preflight::store_error(&error));
-            return Err(match run.recorder.status() {
-                None => Stop::Refused(error),
-                Some(_) => Stop::Failed { during: String::new(), error },
-            });
-        }
+/// Undoes a failed operation, if its plan says how. The signal that stopped it does not stop this; the next one ends the
+/// process.
+async fn recover(run: &mut Run<'_>, outcome: Outcome, failure: RunError) -> RunError {
+    if !matches!(outcome, Outcome::Failed | Outcome::Interrupted) {
+        return failure;
     }
-    Ok(preflight.objects)
-}
-
-/// Writes the end into the record, with Helm's descriptions.
-async fn close(run: &mut Run<'_>, result: Result<(), Stop>) -> (Outcome, Option<RunError>) {
-    let name = &run.plan.release.name;
-    let context = run.context;
-    let (status, description, outcome, error) = match result {
-        Ok(()) => {
-            let description = context.options.description.clone();
-            let description = description.unwrap_or_else(|| "Install complete".to_owned());
-            (Status::Deployed, description, Outcome::Succeeded, None)
-        }
-        Err(Stop::Refused(error)) => return (Outcome::Refused, Some(*error)),
-        Err(Stop::Failed { during, error }) => {
-            let description = format!("Release {name:?} failed: {during}{}", error.message);
-            (Status::Failed, description, Outcome::Failed, Some(*error))
-        }
-        Err(Stop::Interrupted) => {
-            let error = RunError::new(ErrorCode::Interrupted, "interrupted");
-            let description = format!("Release {name:?} failed: context canceled");
-            (Status::Failed, description, Outcome::Interrupted, Some(error))
-        }
+    let recovery = match &run.plan.on_failure {
+        OnFailure::Leave => return failure,
+        OnFailure::NothingToRecover => return end::nothing_to_recover(failure),
+        OnFailure::Recover(recovery) => recovery.as_ref(),
     };
-    match run.recorder.finish(context, status, description, outcome, error.as_ref()).await {
-        Ok(()) => (outcome, error),
-        Err(reason) if outcome == Outcome::Succeeded => {
-            let message = format!("everything was done, but the release could not be recorded: {reason}");
-            (Outcome::Failed, Some(RunError::new(ErrorCode::ClusterUnavailable, message)))
-        }
-        Err(reason) => {
-            let message = format!("the end of the operation could not be recorded: {reason}");
-            run.note(boathook_core::Diagnostic::warning("not-recorded", message));
-            (outcome, error)
-        }
-    }
+    run.emit(Happening::RecoveryStarted {
+        operation: recovery.operation.as_str().to_owned(),
+        revision: recovery.release.revision,
+        hooks: hooks(recovery),
+        resources: resources(recovery),
+    });
+    let context = Context { cancel: CancellationToken::new(), ..run.context.clone() };
+    let (outcome, status, error) = {
+        let mut emit = |event: RunEvent| run.pass_on(event);
+        let mut inner = Run::new(recovery, &context, &mut emit);
+        let (outcome, error) = carry_out(&mut inner).await;
+        (outcome, inner.recorder.status(), error)
+    };
+    run.emit(Happening::RecoveryFinished { outcome, status });
+    end::recovered(run.plan, run.phase, recovery, failure, error)
 }
 
-fn started(plan: &Plan) -> Happening {
-    let mut resources = 0;
-    let mut hooks = Vec::new();
-    for step in &plan.steps {
-        match &step.action {
-            StepAction::Resource(_) => resources += 1,
-            StepAction::Hook(hook) => hooks.push(HookLabel {
-                id: step.id.clone(),
-                event: hook.event,
-                kind: hook.kind.clone(),
-                name: hook.name.clone(),
-                weight: hook.weight,
-                plugin: match &hook.run {
-                    HookRun::Plugin(plugin) => Some(PluginLabel {
-                        name: plugin.plugin.name.clone(),
-                        digest: plugin.plugin.digest.clone(),
-                    }),
-                    HookRun::Resource { .. } => None,
-                },
-            }),
-        }
-    }
-    Happening::OperationStarted {
-        operation: plan.operation.as_str().to_owned(),
-        release: plan.release.clone(),
-        hooks,
-        resources,
-    }
+/// The hooks of a plan, as reports name them.
+fn hooks(plan: &Plan) -> Vec<HookLabel> {
+    let label = |step: &Step| match &step.action {
+        StepAction::Hook(hook) => Some(HookLabel {
+            id: step.id.clone(),
+            event: hook.event,
+            kind: hook.kind.clone(),
+            name: hook.name.clone(),
+            weight: hook.weight,
+            plugin: match &hook.run {
+                HookRun::Plugin(plugin) => Some(PluginLabel {
+                    name: plugin.plugin.name.clone(),
+                    digest: plugin.plugin.digest.clone(),
+                }),
+                HookRun::Resource { .. } => None,
+            },
+        }),
+        StepAction::Resource(_) | StepAction::Delete(_) | StepAction::Wait(_) => None,
+    };
+    plan.steps.iter().filter_map(label).collect()
+}
+
+fn resources(plan: &Plan) -> usize {
+    let is_object = |step: &&Step| matches!(step.action, StepAction::Resource(_) | StepAction::Delete(_));
+    plan.steps.iter().filter(is_object).count()
 }
 
 #[cfg(test)]

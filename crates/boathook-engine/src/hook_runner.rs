@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use boathook_core::Diagnostic;
+use boathook_core::Severity;
 use boathook_core::hook::DeletePolicy;
 use boathook_core::names::Target;
 use boathook_core::plan::{HookRun, HookStep, Step, StepAction, StepId};
 use boathook_core::run_event::{Calls, Happening, HookResult, Phase, RunError};
-use boathook_core::{HookEvent, Severity};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -79,12 +79,8 @@ struct Done<'p> {
     created: Vec<Created>,
 }
 
-/// Runs the steps of one event. `during` of a failure is Helm's prefix for the event.
-pub(crate) async fn run_event<'p>(
-    run: &mut Run<'p>,
-    event: HookEvent,
-    steps: &[&'p Step],
-) -> Result<(), Stop> {
+/// Runs the steps of one event.
+pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Result<(), Stop> {
     let mut done: Vec<Done<'p>> = Vec::new();
     for step in steps {
         let StepAction::Hook(hook) = &step.action else { continue };
@@ -92,15 +88,13 @@ pub(crate) async fn run_event<'p>(
             return Err(Stop::Interrupted);
         }
         let ended = run_hook(run, &step.id, hook).await;
-        let failed =
-            |error| Err(Stop::Failed { during: format!("failed {event}: "), error: Box::new(error) });
         match ended.end {
             End::Succeeded => done.push(Done { id: &step.id, hook, created: ended.created }),
             End::Failed(error) => {
                 clean_up_failure(run, &step.id, hook, &ended.created, &done).await;
-                return failed(error);
+                return Err(Stop::failed(error));
             }
-            End::NotCreated(error) | End::NotStarted(error) => return failed(error),
+            End::NotCreated(error) | End::NotStarted(error) => return Err(Stop::failed(error)),
             End::Interrupted => return Err(Stop::Interrupted),
         }
     }
@@ -110,7 +104,7 @@ pub(crate) async fn run_event<'p>(
 async fn run_hook(run: &mut Run<'_>, id: &StepId, hook: &HookStep) -> Ended {
     let began = Instant::now();
     run.emit(Happening::StepStarted { step: id.clone(), resource: None });
-    run.recorder.reached(run.plan, hook);
+    run.recorder.reached(hook);
     let mut ended = match &hook.run {
         HookRun::Resource { objects, wait } => resource_hook::run(run, id, hook, objects, *wait).await,
         HookRun::Plugin(plugin) => plugin_hook::run(run, id, hook, plugin).await,
@@ -140,7 +134,7 @@ async fn run_hook(run: &mut Run<'_>, id: &StepId, hook: &HookStep) -> Ended {
         error,
     };
     let now = (run.context.clock)();
-    run.recorder.ended(run.plan, id, hook, &ended.end, &result, now);
+    run.recorder.ended(id, hook, &ended.end, &result, now);
     run.emit(Happening::HookFinished { step: id.clone(), result });
     ended
 }

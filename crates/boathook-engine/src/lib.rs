@@ -2,9 +2,12 @@
 //! could have decided; what it did it says in run events.
 //!
 //! ```text
-//! execute --phases--> hook_runner --one hook--> resource_hook | plugin_hook
-//!    |                     `----------- apply (ordinary objects)
-//!    `-- record: the release record, at the points where Helm writes it
+//! execute --begin--> what must hold, the record
+//!    |
+//!    `--phases--> hook_runner --one hook--> resource_hook | plugin_hook
+//!    |              apply, delete, wait (ordinary objects)
+//!    `--end--> the last write of the records
+//!                   record: the only one who writes them
 //! ```
 
 pub mod cluster;
@@ -15,9 +18,13 @@ pub mod release_store;
 pub mod retry;
 
 mod apply;
+mod at_once;
+mod begin;
 mod credentials;
+mod delete;
 mod deletion;
 mod diagnose;
+mod end;
 mod fault;
 mod follow;
 mod hook_object;
@@ -26,12 +33,12 @@ mod hook_wait;
 mod locate;
 mod ownership;
 mod plugin_hook;
-mod preflight;
 mod record;
 mod resource_hook;
 mod run;
 #[cfg(test)]
 mod testing;
+mod wait;
 
 pub use context::{Context, Options};
 pub use execute::execute;

@@ -51,27 +51,38 @@ pub(crate) async fn locate(
     object: &Object,
     namespace: &str,
 ) -> Result<Located, LocateError> {
-    let reference = object.reference();
+    let target = place(cluster, &object.reference(), namespace).await?;
+    let mut object = object.clone();
+    match &target.namespace {
+        Some(place) => {
+            object.metadata_mut().insert("namespace".to_owned(), place.as_str().into());
+        }
+        None => {
+            object.metadata_mut().shift_remove("namespace");
+        }
+    }
+    Ok(Located { target, object })
+}
+
+/// Finds the place of what a reference names.
+pub(crate) async fn place(
+    cluster: &dyn Cluster,
+    reference: &ObjectRef,
+    namespace: &str,
+) -> Result<Target, LocateError> {
     let resource = match cluster.resolve(&reference.gvk()).await {
         Ok(resource) => resource,
         Err(error) if error.kind == ClusterErrorKind::NoSuchKind => {
-            return Err(LocateError::NoSuchKind(reference));
+            return Err(LocateError::NoSuchKind(reference.clone()));
         }
         Err(error) => return Err(LocateError::Cluster(error)),
     };
     if reference.name.is_empty() {
         return Err(LocateError::NoName);
     }
-    let mut object = object.clone();
-    let place = if resource.namespaced {
-        let place = object.namespace().unwrap_or(namespace).to_owned();
-        object.metadata_mut().insert("namespace".to_owned(), place.clone().into());
-        Some(Namespace::new(&place)?)
-    } else {
-        object.metadata_mut().shift_remove("namespace");
-        None
-    };
-    Ok(Located { target: Target { name: Name::new(&reference.name)?, namespace: place, resource }, object })
+    let own = reference.namespace.as_deref().unwrap_or(namespace);
+    let namespace = if resource.namespaced { Some(Namespace::new(own)?) } else { None };
+    Ok(Target { name: Name::new(&reference.name)?, namespace, resource })
 }
 
 /// A target as Helm's own texts name it: `prod/a batch/v1, Kind=Job`.

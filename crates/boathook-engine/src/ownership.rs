@@ -29,6 +29,14 @@ pub(crate) fn set(object: &mut Object, map: &str, key: &str, value: &str) {
     }
 }
 
+/// Whose an object is that carries the marks of another release; nothing where it carries none.
+pub(crate) fn of_another(existing: &Object, release: &ReleaseRef) -> Option<String> {
+    let name = existing.annotation(RELEASE_NAME)?;
+    let namespace = existing.annotation(RELEASE_NAMESPACE).unwrap_or(&release.namespace);
+    (name != release.name || namespace != release.namespace)
+        .then(|| format!("it belongs to release {name} in namespace {namespace}"))
+}
+
 /// Whether an existing object may become part of the release: all three marks must match.
 ///
 /// # Errors

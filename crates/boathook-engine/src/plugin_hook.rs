@@ -18,7 +18,7 @@ const GUARD: Duration = Duration::from_secs(5);
 
 /// Runs the plugin until it succeeds, fails for good, or has no attempt left.
 pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin: &PluginRun) -> Ended {
-    run.recorder.running(run.plan, hook, run.context).await;
+    run.recorder.running(hook, run.context).await;
     let context = run.context;
     let looked_up = run
         .context

@@ -1,16 +1,16 @@
-//! The release record of one operation: what is written into it, and when. The points are Helm's: before the first
-//! hook, when a hook begins, and at the end. An operation that records nothing has an empty recorder.
+//! The release records of one operation: what is written into them, and when. The points are Helm's: before the first hook,
+//! when a hook begins, and at the end; what is written there is a table of core. An operation that records nothing has an
+//! empty recorder. Nothing else in the engine writes a record.
 
 use std::time::Duration;
 
-use boathook_core::hook::Hook;
-use boathook_core::plan::{HookStep, Plan, StepId};
-use boathook_core::release::companion::{CompanionHook, CompanionRecord, StepResult};
+use boathook_core::plan::{HookStep, NewRevision, Operation, Plan, StepId};
+use boathook_core::release::companion::{CompanionRecord, HookPlace, StepResult};
+use boathook_core::release::lifecycle::{Ending, Own, Superseded, Written, beginning};
 use boathook_core::release::{HookEntry, Info, LastRun, Record, Status, phase_word};
 use boathook_core::run_event::{HookResult, Outcome, Phase, RunError};
-use boathook_core::wasm_hook;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
 use crate::context::Context;
 use crate::hook_runner::End;
@@ -19,74 +19,119 @@ use crate::release_store::{ReleaseStore, StoreError, Stored};
 /// An operation that was cancelled still writes its end, but nobody waits longer than this for it.
 const LAST_WRITE: Duration = Duration::from_secs(4);
 
-/// Keeps the record of the revision that the operation makes.
+/// Keeps the records of a release while an operation runs.
 #[derive(Default)]
 pub(crate) struct Recorder {
+    /// The revision at hand.
     stored: Option<Stored>,
-    /// Where each hook of the plan is kept.
-    places: Vec<Place>,
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    /// Index into Helm's `hooks[]`.
-    Helm(usize),
-    /// Index into ours.
-    Ours(usize),
+    /// The others, oldest first.
+    others: Vec<Stored>,
+    /// What the revision at hand said before an operation that makes no new one.
+    former: Option<Info>,
+    /// What was changed in Helm's record and is not written.
+    unwritten: bool,
+    places: Vec<HookPlace>,
 }
 
 impl Recorder {
-    /// Stores the revision as `pending-install`; an uninstalled one before it is marked as superseded. If it fails with
-    /// a status, Helm's record was made and the end must be written into it.
+    /// Takes over the history, and stores the new revision, if one is made. If it fails with a status, Helm's record was made
+    /// and the end must be written into it.
     pub(crate) async fn begin(
         &mut self,
         plan: &Plan,
         context: &Context,
-        replaced: Option<Stored>,
+        history: Vec<Stored>,
     ) -> Result<(), StoreError> {
+        self.others = history;
+        self.places.clone_from(&plan.hooks.places);
         let now = (context.clock)();
+        match &plan.revision {
+            Some(revision) => self.create(plan, revision, context, now).await,
+            None => {
+                self.take_up(plan, now);
+                Ok(())
+            }
+        }
+    }
+
+    async fn create(
+        &mut self,
+        plan: &Plan,
+        revision: &NewRevision,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let store = ReleaseStore::new(context.cluster.as_ref());
-        if let Some(mut replaced) = replaced {
+        for number in &revision.prune {
+            if let Some(place) = self.others.iter().position(|other| other.record.version == *number) {
+                store.delete(&self.others[place]).await?;
+                self.others.remove(place);
+            }
+        }
+        if plan.operation == Operation::Install
+            && let Some(replaced) = self.others.last_mut()
+            && replaced.record.info.status == Status::Uninstalled
+        {
             replaced.record.info.status = Status::Superseded;
             replaced.record.info.description = "superseded by new release".to_owned();
-            store.update(&mut replaced, now).await?;
+            store.update(replaced, now).await?;
         }
-        let (helm, ours) = self.split(&plan.hooks);
-        let mut stored =
-            store.create(new_record(plan, context, helm, now), context.options.labels.clone(), now).await?;
-        if !plan.hooks.is_empty() {
-            stored.companion = Some(CompanionRecord {
-                name: plan.release.name.clone(),
-                namespace: plan.release.namespace.clone(),
-                version: plan.release.revision,
-                operation: context.options.operation_id.clone(),
-                hooks: ours,
-                ..CompanionRecord::default()
-            });
+        let record = new_record(plan, revision, now);
+        let mut stored = store.create(record, revision.labels.clone(), now).await?;
+        if !plan.hooks.places.is_empty() {
+            stored.companion = Some(companion(plan, context));
         }
         let stored = self.stored.insert(stored);
         store.write_companion(stored, now).await
     }
 
-    fn split(&mut self, hooks: &[Hook]) -> (Vec<HookEntry>, Vec<CompanionHook>) {
-        let (mut helm, mut ours) = (Vec::new(), Vec::new());
-        self.places.clear();
-        for (position, hook) in hooks.iter().enumerate() {
-            let entry = HookEntry::new(hook);
-            if hook.kind == wasm_hook::KIND && hook.api_version == wasm_hook::API_VERSION {
-                self.places.push(Place::Ours(ours.len()));
-                ours.push(CompanionHook { position, entry });
-            } else {
-                self.places.push(Place::Helm(helm.len()));
-                helm.push(entry);
+    /// An operation on a revision that is there: its changes are written when the first hook begins.
+    fn take_up(&mut self, plan: &Plan, now: Timestamp) {
+        let own = self.others.iter().position(|other| other.record.version == plan.release.revision);
+        let Some(own) = own else { return };
+        let mut stored = self.others.remove(own);
+        let info = &mut stored.record.info;
+        self.former = Some(info.clone());
+        if let Some(Written { status, description }) = beginning(&plan.subject()) {
+            (info.status, info.description) = (status, description);
+            info.deleted = Some(now);
+            self.unwritten = true;
+        }
+        stored.record.hooks.clone_from(&plan.hooks.helm);
+        match &mut stored.companion {
+            Some(companion) => companion.hooks.clone_from(&plan.hooks.ours),
+            // Hooks that Helm's rollback left behind are this revision's from now on.
+            None if !plan.hooks.ours.is_empty() => {
+                stored.companion = Some(CompanionRecord {
+                    name: plan.release.name.clone(),
+                    namespace: plan.release.namespace.clone(),
+                    version: plan.release.revision,
+                    hooks: plan.hooks.ours.clone(),
+                    ..CompanionRecord::default()
+                });
+            }
+            None => {}
+        }
+        self.stored = Some(stored);
+    }
+
+    /// Writes what was changed so far. That it fails is logged only, as with Helm: the next write says the same.
+    pub(crate) async fn persist(&mut self, context: &Context) {
+        let now = (context.clock)();
+        let store = ReleaseStore::new(context.cluster.as_ref());
+        if let Some(stored) = &mut self.stored
+            && self.unwritten
+        {
+            match store.update(stored, now).await {
+                Ok(()) => self.unwritten = false,
+                Err(error) => tracing::warn!(%error, "cannot record how far the operation is"),
             }
         }
-        (helm, ours)
     }
 
     /// A hook is reached: the default policy is written down, as Helm does it only now.
-    pub(crate) fn reached(&mut self, plan: &Plan, hook: &HookStep) {
-        if let Some((entry, _)) = self.entry(plan, hook)
+    pub(crate) fn reached(&mut self, hook: &HookStep) {
+        if let Some((entry, _)) = self.entry(hook)
             && entry.delete_policies.is_empty()
         {
             entry.delete_policies =
@@ -95,22 +140,24 @@ impl Recorder {
     }
 
     /// A hook begins: one write. That it fails is logged only: the hook is not to blame.
-    pub(crate) async fn running(&mut self, plan: &Plan, hook: &HookStep, context: &Context) {
+    pub(crate) async fn running(&mut self, hook: &HookStep, context: &Context) {
         let now = (context.clock)();
-        let Some((entry, place)) = self.entry(plan, hook) else { return };
+        let Some((entry, place)) = self.entry(hook) else { return };
         entry.last_run = LastRun::begun(now);
-        let store = ReleaseStore::new(context.cluster.as_ref());
-        if let Some(stored) = &mut self.stored {
-            let written = match place {
-                Place::Helm(_) => store.update(stored, now).await,
-                Place::Ours(_) => store.write_companion(stored, now).await,
-            };
-            if let Err(error) = written {
-                tracing::warn!(hook = hook.slug(), %error, "cannot record that a hook runs");
+        match place {
+            HookPlace::Helm(_) => self.unwritten = true,
+            HookPlace::Ours(_) => {
+                let store = ReleaseStore::new(context.cluster.as_ref());
+                if let Some(stored) = &self.stored
+                    && let Err(error) = store.write_companion(stored, now).await
+                {
+                    tracing::warn!(hook = hook.slug(), %error, "cannot record that a hook runs");
+                }
             }
         }
+        self.persist(context).await;
         // Only a wait that was cut off leaves this word behind.
-        if let Some((entry, _)) = self.entry(plan, hook) {
+        if let Some((entry, _)) = self.entry(hook) {
             phase_word(Phase::Unknown).clone_into(&mut entry.last_run.phase);
         }
     }
@@ -118,7 +165,6 @@ impl Recorder {
     /// A hook ended: in memory only, as with Helm.
     pub(crate) fn ended(
         &mut self,
-        plan: &Plan,
         id: &StepId,
         hook: &HookStep,
         end: &End,
@@ -130,37 +176,26 @@ impl Recorder {
             End::Failed(_) | End::NotCreated(_) => Some(Phase::Failed),
             End::NotStarted(_) | End::Interrupted => None,
         };
-        if let (Some(phase), Some((entry, _))) = (phase, self.entry(plan, hook)) {
+        if let (Some(phase), Some((entry, _))) = (phase, self.entry(hook)) {
             entry.last_run.completed_at = Some(now);
             phase_word(phase).clone_into(&mut entry.last_run.phase);
         }
         if let Some(companion) = self.stored.as_mut().and_then(|stored| stored.companion.as_mut()) {
+            companion.results.retain(|other| other.step != *id);
             companion.results.push(StepResult { step: id.clone(), result: result.clone() });
         }
     }
 
-    /// The operation ended: the last write of both records.
+    /// The operation ended: the last write of all records that it concerns.
     pub(crate) async fn finish(
         &mut self,
+        plan: &Plan,
         context: &Context,
-        status: Status,
-        description: String,
+        ending: Ending,
         outcome: Outcome,
         error: Option<&RunError>,
     ) -> Result<(), String> {
-        let Some(stored) = &mut self.stored else { return Ok(()) };
-        stored.record.info.status = status;
-        stored.record.info.description = description;
-        if let Some(companion) = &mut stored.companion {
-            companion.outcome = Some(outcome);
-            companion.error = error.cloned();
-        }
-        let now = (context.clock)();
-        let store = ReleaseStore::new(context.cluster.as_ref());
-        let writing = async {
-            store.update(stored, now).await?;
-            store.write_companion(stored, now).await
-        };
+        let writing = self.write_end(plan, context, ending, outcome, error);
         if outcome == Outcome::Interrupted {
             let written = tokio::time::timeout(LAST_WRITE, writing).await;
             written.map_err(|_| "the API did not answer in time".to_owned())?.map_err(|e| e.to_string())
@@ -169,61 +204,126 @@ impl Recorder {
         }
     }
 
+    async fn write_end(
+        &mut self,
+        plan: &Plan,
+        context: &Context,
+        ending: Ending,
+        outcome: Outcome,
+        error: Option<&RunError>,
+    ) -> Result<(), StoreError> {
+        let Some(stored) = &mut self.stored else { return Ok(()) };
+        let now = (context.clock)();
+        let store = ReleaseStore::new(context.cluster.as_ref());
+        let former = self.former.take();
+        if let (Some(companion), None) = (&mut stored.companion, &former) {
+            companion.outcome = Some(outcome);
+            companion.error = error.cloned();
+        }
+        match ending.own {
+            Own::Purged => {
+                for revision in self.others.iter().chain([&*stored]) {
+                    store.delete(revision).await?;
+                }
+                stored.record.info.status = Status::Uninstalled;
+                return Ok(());
+            }
+            Own::Set(Written { status, description }) => {
+                stored.record.info.status = status;
+                stored.record.info.description = description;
+            }
+            Own::Former => {
+                if let Some(former) = former {
+                    stored.record.info = former;
+                }
+            }
+            Own::AsBegun => {}
+        }
+        // Helm supersedes before it writes the new revision, but after it wrote an uninstalled one.
+        if plan.operation != Operation::Uninstall {
+            supersede(&mut self.others, plan, ending.superseded, &store, now).await;
+        }
+        store.update(stored, now).await?;
+        store.write_companion(stored, now).await?;
+        if plan.operation == Operation::Uninstall {
+            supersede(&mut self.others, plan, ending.superseded, &store, now).await;
+        }
+        Ok(())
+    }
+
     /// The release's status as the record has it; nothing where nothing is recorded.
     pub(crate) fn status(&self) -> Option<String> {
         self.stored.as_ref().map(|stored| stored.record.info.status.to_string())
     }
 
-    fn entry(&mut self, plan: &Plan, hook: &HookStep) -> Option<(&mut HookEntry, Place)> {
+    fn entry(&mut self, hook: &HookStep) -> Option<(&mut HookEntry, HookPlace)> {
         let stored = self.stored.as_mut()?;
-        let index = plan.hooks.iter().position(|candidate| {
-            candidate.origin.path == hook.origin.path
-                && candidate.origin.document == hook.origin.document
-                && candidate.kind == hook.kind
-                && candidate.name == hook.name
-        })?;
-        let place = *self.places.get(index)?;
+        let place = *self.places.get(hook.index)?;
         let entry = match place {
-            Place::Helm(index) => stored.record.hooks.get_mut(index)?,
-            Place::Ours(index) => &mut stored.companion.as_mut()?.hooks.get_mut(index)?.entry,
+            HookPlace::Helm(index) => stored.record.hooks.get_mut(index)?,
+            HookPlace::Ours(index) => &mut stored.companion.as_mut()?.hooks.get_mut(index)?.entry,
         };
         Some((entry, place))
     }
 }
 
-fn new_record(plan: &Plan, context: &Context, hooks: Vec<HookEntry>, now: Timestamp) -> Record {
-    let options = &context.options;
+/// Marks other revisions. That it fails is logged only, as with Helm: of several deployed revisions the newest counts.
+async fn supersede(
+    others: &mut [Stored],
+    plan: &Plan,
+    which: Superseded,
+    store: &ReleaseStore<'_>,
+    now: Timestamp,
+) {
+    for other in others {
+        let is_meant = match which {
+            Superseded::None => false,
+            Superseded::Base => Some(other.record.version) == plan.basis.base,
+            Superseded::Deployed => other.record.info.status == Status::Deployed,
+        };
+        if is_meant {
+            other.record.info.status = Status::Superseded;
+            if let Err(error) = store.update(other, now).await {
+                tracing::warn!(revision = other.record.version, %error, "cannot mark a revision as superseded");
+            }
+        }
+    }
+}
+
+fn companion(plan: &Plan, context: &Context) -> CompanionRecord {
+    CompanionRecord {
+        name: plan.release.name.clone(),
+        namespace: plan.release.namespace.clone(),
+        version: plan.release.revision,
+        operation: context.options.operation_id.clone(),
+        hooks: plan.hooks.ours.clone(),
+        ..CompanionRecord::default()
+    }
+}
+
+fn new_record(plan: &Plan, revision: &NewRevision, now: Timestamp) -> Record {
+    let begun = beginning(&plan.subject());
+    let (status, description) =
+        begun.map(|Written { status, description }| (status, description)).unwrap_or_default();
     let mut info = Info {
-        first_deployed: Some(now),
+        first_deployed: Some(revision.first_deployed.unwrap_or(now)),
         last_deployed: Some(now),
-        status: Status::PendingInstall,
-        description: "Initial install underway".to_owned(),
+        status,
+        description,
+        rollback_revision: plan.basis.target,
         ..Info::default()
     };
-    if let Some(notes) = &options.notes {
-        info.rest.insert("notes".to_owned(), json!(notes));
-    }
+    info.rest.extend(revision.notes.clone().map(|notes| ("notes".to_owned(), notes)));
     Record {
         name: plan.release.name.clone(),
         namespace: plan.release.namespace.clone(),
         version: plan.release.revision,
         info,
-        chart: options.chart.clone().unwrap_or_else(|| bare_chart(plan)),
-        config: (!options.config.is_empty()).then(|| Value::Object(options.config.clone())),
-        manifest: plan.manifest.clone(),
-        hooks,
-        apply_method: Some("ssa".to_owned()),
+        chart: revision.chart.clone(),
+        config: revision.config.clone(),
+        manifest: revision.manifest.clone(),
+        hooks: plan.hooks.helm.clone(),
+        apply_method: Some(plan.apply_method.as_str().to_owned()),
         rest: Map::new(),
     }
-}
-
-/// What `helm list`, `history` and `rollback` need of a chart that was never one.
-fn bare_chart(plan: &Plan) -> Value {
-    let chart = &plan.chart;
-    let version = if chart.version.is_empty() { "0.0.0" } else { chart.version.as_str() };
-    let mut metadata = json!({"name": chart.name, "version": version, "apiVersion": "v2"});
-    if let Some(app_version) = &chart.app_version {
-        metadata["appVersion"] = json!(app_version);
-    }
-    json!({"metadata": metadata, "lock": null, "templates": [], "values": {}, "schema": null, "files": []})
 }

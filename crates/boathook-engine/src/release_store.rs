@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use boathook_core::names::{Collection, InvalidName, Name, Namespace, Plural, Resource, Target};
 use boathook_core::release::codec::{self, DecodeError, Stamp};
 use boathook_core::release::companion::{self, CompanionRecord};
-use boathook_core::release::{HookEntry, Record};
+use boathook_core::release::{HookEntry, Record, Revision, wasm_hooks};
 use boathook_core::{Gvk, Object};
 use jiff::Timestamp;
 
 use crate::FIELD_MANAGER;
-use crate::cluster::{Cluster, ClusterError, ClusterErrorKind, ListOptions, Patch, WriteOptions};
+use crate::cluster::{
+    Cluster, ClusterError, ClusterErrorKind, ListOptions, Patch, Preconditions, WriteOptions,
+};
 
 /// Secrets of one page: records can be large.
 const PAGE: u32 = 50;
@@ -36,13 +38,23 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// All hooks of the revision, Helm's and ours, in the order in which the release has them.
+    /// All hooks in the order in which the release has them, Helm's and those of our own record, as far as this revision alone
+    /// tells.
     pub fn hooks(&self) -> Vec<&HookEntry> {
-        match &self.companion {
-            Some(companion) => companion.merged_hooks(&self.record),
-            None => self.record.hooks.iter().collect(),
-        }
+        let revision = self.revision();
+        let all = wasm_hooks::all_hooks(&revision, wasm_hooks::carried(&[], &revision));
+        all.into_iter().map(|(hook, _)| hook).collect()
     }
+
+    /// What the rules over a history look at.
+    pub fn revision(&self) -> Revision<'_> {
+        Revision { record: &self.record, companion: self.companion.as_ref(), labels: &self.labels }
+    }
+}
+
+/// What the rules over a history look at, of each revision.
+pub fn revisions(history: &[Stored]) -> Vec<Revision<'_>> {
+    history.iter().map(Stored::revision).collect()
 }
 
 /// What a search found. Secrets that claim to be records and cannot be read are named, where Helm leaves them out
@@ -163,6 +175,21 @@ impl<'a> ReleaseStore<'a> {
                 Ok(())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes a revision's record; ours goes with it, because Helm's owns it. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// The API's refusals.
+    pub async fn delete(&self, stored: &Stored) -> Result<(), StoreError> {
+        let record = &stored.record;
+        let target = secret_at(&record.namespace, &codec::secret_name(&record.name, record.version))?;
+        let uid = (!stored.uid.is_empty()).then(|| stored.uid.clone());
+        let only = Preconditions { uid, resource_version: None };
+        match self.cluster.delete(&target, &only, &writing()).await {
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(()),
         }
     }
 

@@ -2,9 +2,10 @@
 //! afterwards is the hook runner's business.
 
 use boathook_core::hook::DeletePolicy;
-use boathook_core::names::Target;
+use boathook_core::names::{Collection, Target};
 use boathook_core::plan::{HookStep, HookWait, ReleaseRef, StepId};
 use boathook_core::readiness::Readiness;
+use boathook_core::release::ApplyMethod;
 use boathook_core::run_event::{ErrorCode, Happening, RunError};
 use boathook_core::{Object, ObjectRef};
 use tokio::time::Instant;
@@ -57,7 +58,7 @@ pub(crate) async fn run(
             }
         }
     }
-    run.recorder.running(run.plan, hook, run.context).await;
+    run.recorder.running(hook, run.context).await;
     let placed = match placed {
         Ok(placed) if placed.is_empty() => {
             let error = RunError::new(ErrorCode::ObjectRefused, hands.warning("no objects visited"));
@@ -82,6 +83,7 @@ struct Hands<'a> {
     release: &'a ReleaseRef,
     operation: &'a str,
     take_ownership: bool,
+    method: ApplyMethod,
     options: WriteOptions,
     hook: &'a HookStep,
     created: Vec<Created>,
@@ -96,6 +98,7 @@ impl<'a> Hands<'a> {
             release: &run.plan.release,
             operation: &run.context.options.operation_id,
             take_ownership: run.context.options.take_ownership,
+            method: run.plan.apply_method,
             options: run.context.writing(),
             hook,
             created: Vec::new(),
@@ -229,11 +232,7 @@ impl<'a> Hands<'a> {
                 self.clear_stale(&target).await?
             };
             hook_object::stamp(&mut object, self.release, self.operation);
-            let patch = Patch::Apply { object, force: false };
-            let applied =
-                self.cluster.patch(&target, &patch, &self.options).await.map_err(|error| {
-                    fault::of_cluster(&error, self.warning(&apply_failure(&target, &error)))
-                })?;
+            let applied = self.write(&target, object).await?;
             words.push(match &before {
                 None => "created",
                 Some(before) if before.resource_version() == applied.resource_version() => "unchanged",
@@ -247,6 +246,23 @@ impl<'a> Hands<'a> {
         words.dedup();
         self.facts.message = words.join(", ");
         Ok(())
+    }
+
+    /// Applies the object, never by force; where the client writes, it is created, and nothing of its name may be there.
+    async fn write(&self, target: &Target, object: Object) -> Result<Object, RunError> {
+        let (written, text): (_, fn(&Target, &ClusterError) -> String) = match self.method {
+            ApplyMethod::ServerSide => {
+                let patch = Patch::Apply { object, force: false };
+                (self.cluster.patch(target, &patch, &self.options).await, apply_failure)
+            }
+            ApplyMethod::ClientSide => {
+                let collection =
+                    Collection { resource: target.resource.clone(), namespace: target.namespace.clone() };
+                let created = self.cluster.create(&collection, &object, &self.options).await;
+                (created, |_, error| error.message.clone())
+            }
+        };
+        written.map_err(|error| fault::of_cluster(&error, self.warning(&text(target, &error))))
     }
 
     /// Waits for every Job and Pod among the objects, against one deadline.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use boathook_core::Diagnostic;
-use boathook_core::plan::Plan;
+use boathook_core::names::Target;
+use boathook_core::plan::{Plan, StepPhase};
 use boathook_core::run_event::{Happening, RunError, RunEvent};
 use tokio::time::Instant;
 
@@ -21,7 +22,22 @@ pub(crate) struct Run<'a> {
     pub(crate) context: &'a Context,
     /// The release record.
     pub(crate) recorder: Recorder,
+    /// The phase that is under way; the beginning counts as the first one there is.
+    pub(crate) phase: StepPhase,
+    /// Ordinary objects that were created.
+    pub(crate) created: Vec<Placed>,
+    /// Ordinary objects whose deletion the API took.
+    pub(crate) deleted: Vec<Placed>,
     emit: Emit<'a>,
+}
+
+/// An object on the cluster: its place, and which one it is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    /// Its place.
+    pub(crate) target: Target,
+    /// This very object.
+    pub(crate) uid: Option<String>,
 }
 
 /// Why an operation ended before its last step.
@@ -29,25 +45,47 @@ pub(crate) struct Run<'a> {
 pub(crate) enum Stop {
     /// Nothing was begun.
     Refused(Box<RunError>),
-    /// A step failed. `during` is Helm's prefix in the description of the release, `failed pre-install: `.
-    Failed {
-        /// Empty for ordinary objects.
-        during: String,
-        /// Why.
-        error: Box<RunError>,
-    },
+    /// The phase that is under way failed.
+    Failed(Box<RunError>),
+    /// Everything was done, but phases that do not stop an operation failed.
+    Incomplete(Vec<RunError>),
     /// The token was cancelled.
     Interrupted,
 }
 
+impl Stop {
+    /// A failure.
+    pub(crate) fn failed(error: RunError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+
+    /// A refusal.
+    pub(crate) fn refused(error: RunError) -> Self {
+        Self::Refused(Box::new(error))
+    }
+}
+
 impl<'a> Run<'a> {
     pub(crate) fn new(plan: &'a Plan, context: &'a Context, emit: Emit<'a>) -> Self {
-        Self { plan, context, recorder: Recorder::default(), emit }
+        Self {
+            plan,
+            context,
+            recorder: Recorder::default(),
+            phase: StepPhase::Crds,
+            created: Vec::new(),
+            deleted: Vec::new(),
+            emit,
+        }
     }
 
     /// Tells the world.
     pub(crate) fn emit(&mut self, what: Happening) {
         (self.emit)(RunEvent { time: (self.context.clock)(), what });
+    }
+
+    /// Passes on an event of another operation that runs inside this one.
+    pub(crate) fn pass_on(&mut self, event: RunEvent) {
+        (self.emit)(event);
     }
 
     /// Says something that belongs to no step.

@@ -50,11 +50,8 @@ impl Bench {
                 create_namespace: false,
                 take_ownership: false,
                 dry_run: false,
-                description: None,
-                labels: Default::default(),
-                chart: None,
-                config: Default::default(),
-                notes: None,
+                force_conflicts: false,
+                propagation: Default::default(),
             },
         }
     }

@@ -175,8 +175,8 @@ impl Cluster for KubeCluster {
         preconditions: &Preconditions,
         options: &WriteOptions,
     ) -> Result<(), ClusterError> {
-        let mut body =
-            json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
+        let propagation = options.propagation.as_str();
+        let mut body = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation});
         let mut must_hold = Map::new();
         must_hold.extend(preconditions.uid.clone().map(|uid| ("uid".to_owned(), Value::String(uid))));
         must_hold.extend(

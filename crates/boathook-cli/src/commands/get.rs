@@ -1,9 +1,9 @@
 //! `boathook get`: what a release consists of, as it is stored.
 
-use boathook_engine::release_store::Stored;
+use boathook_core::release::{HookEntry, Record};
 use clap::{Args, ValueEnum};
 
-use super::find;
+use super::{carried, find, hooks};
 use crate::error::CliError;
 use crate::global::GlobalArgs;
 use crate::output::{Printer, release};
@@ -40,17 +40,18 @@ enum Part {
 
 pub(crate) async fn run(args: GetArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     let session = wiring::session(global).await?;
-    let stored = find(&session, &args.name, args.revision).await?;
+    let (history, place) = find(&session, &args.name, args.revision, printer).await?;
+    let (record, hooks) = (&history[place].record, hooks(&history, place));
     let text = match args.part {
-        Part::Hooks => hooks(&stored),
-        Part::Manifest => stored.record.manifest.clone(),
-        Part::Values => values(&stored)?,
+        Part::Hooks => documents(&hooks),
+        Part::Manifest => record.manifest.clone(),
+        Part::Values => values(record)?,
         Part::All => format!(
             "{}\nUSER-SUPPLIED VALUES:\n{}\nHOOKS:\n{}MANIFEST:\n{}",
-            release::status(&stored),
-            values(&stored)?,
-            hooks(&stored),
-            stored.record.manifest
+            release::status(record, &hooks, carried(&history, place).as_deref()),
+            values(record)?,
+            documents(&hooks),
+            record.manifest
         ),
     };
     printer.result(&text);
@@ -59,14 +60,16 @@ pub(crate) async fn run(args: GetArgs, global: &GlobalArgs, printer: &Printer) -
 }
 
 /// As `helm get hooks` prints them.
-fn hooks(stored: &Stored) -> String {
-    let one = |path: &str, text: &str| format!("---\n# Source: {path}\n{}\n", text.trim_end_matches('\n'));
-    stored.hooks().iter().map(|hook| one(&hook.path, &hook.manifest)).collect()
+fn documents(hooks: &[&HookEntry]) -> String {
+    let one = |hook: &&HookEntry| {
+        format!("---\n# Source: {}\n{}\n", hook.path, hook.manifest.trim_end_matches('\n'))
+    };
+    hooks.iter().map(one).collect()
 }
 
 /// As JSON, which is YAML too.
-fn values(stored: &Stored) -> Result<String, CliError> {
-    let values = stored.record.config.clone().unwrap_or(serde_json::Value::Null);
+fn values(record: &Record) -> Result<String, CliError> {
+    let values = record.config.clone().unwrap_or(serde_json::Value::Null);
     let text =
         serde_json::to_string_pretty(&values).map_err(|error| CliError::internal(error.to_string()))?;
     Ok(text + "\n")

@@ -17,6 +17,12 @@ pub(crate) struct HistoryArgs {
     /// The release
     #[arg(value_name = "NAME")]
     name: String,
+    /// At most so many of the newest revisions
+    #[arg(long, value_name = "NUMBER", default_value_t = 256)]
+    max: usize,
+    /// Show which revision a rollback went back to
+    #[arg(long)]
+    show_rollback_revision: bool,
     /// Format
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
@@ -29,9 +35,10 @@ pub(crate) async fn run(args: HistoryArgs, global: &GlobalArgs, printer: &Printe
     if listing.releases.is_empty() {
         return Err(no_release(&args.name, &session.namespace));
     }
+    let newest = &listing.releases[listing.releases.len().saturating_sub(args.max)..];
     match args.output {
-        Format::Text => printer.result(&release::history(&listing.releases)),
-        Format::Json => printer.json(&release::history_json(&listing.releases))?,
+        Format::Text => printer.result(&release::history(newest, args.show_rollback_revision)),
+        Format::Json => printer.json(&release::history_json(newest))?,
     }
     session.close().await?;
     Ok(0)

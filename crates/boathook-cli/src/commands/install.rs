@@ -1,27 +1,66 @@
 //! `boathook install`: hooks, objects, hooks, recorded as Helm records a release.
 
-use std::collections::BTreeMap;
-
-use boathook_core::plan::{Operation, ReleaseRef};
+use boathook_core::plan::RevisionOptions;
+use boathook_engine::plugin_host::PluginHost;
+use boathook_engine::release_store::Listing;
 use clap::Args;
 
 use crate::error::CliError;
+use crate::flags::{RecordFlags, ServerSideArg, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
-use crate::planning::{self, PlanFlags};
+use crate::planning::{self, InstallChoices, NotPlanned, PlanFlags, Planned, Planner};
 use crate::running::{self, Choices, OutputFlags};
 use crate::wiring::{self, PluginDirArgs};
 
-/// Install a release: pre-install hooks, the objects, post-install hooks. Recorded as Helm does it
+/// Install a release: crds/, pre-install hooks, the objects, post-install hooks. Recorded as Helm does it
 #[derive(Args)]
 #[command(after_help = "Examples:
   boathook install web ./manifests -n prod --create-namespace
   boathook install web ./manifests --cluster embedded:state.json     without a cluster
+  boathook install web ./chart -f values.yaml --rollback-on-failure  uninstalled again if it fails
   boathook install web hooks.yaml -o jsonl                           run events as they happen, then the report
 
-A second install of the same name is refused, as Helm refuses it.")]
+A second install of the same name is refused, as Helm refuses it: `boathook upgrade --install` does either.")]
 pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    plan: InstallPlanArgs,
+    #[command(flatten)]
+    record: RecordFlags,
+    /// Use the name of a release that was uninstalled with its history kept, or that failed
+    #[arg(long)]
+    replace: bool,
+    /// Create the release's namespace if it does not exist
+    #[arg(long)]
+    create_namespace: bool,
+    /// Take over objects that belong to no release or to another one
+    #[arg(long)]
+    take_ownership: bool,
+    /// Apply objects on the server; =false creates and patches them as Helm 3 does it
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
+    server_side: bool,
+    /// Take fields of adopted objects from other field managers
+    #[arg(long)]
+    force_conflicts: bool,
+    /// Uninstall the release if the install fails
+    #[arg(long, alias = "atomic")]
+    rollback_on_failure: bool,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// What the plan of an install depends on.
+#[derive(Args)]
+pub(crate) struct InstallPlanArgs {
     /// The release
     #[arg(value_name = "NAME")]
     name: String,
@@ -29,54 +68,59 @@ pub(crate) struct InstallArgs {
     source: SourceArgs,
     #[command(flatten)]
     flags: PlanFlags,
-    /// Create the release's namespace if it does not exist
+    /// Leave the chart's crds/ alone: else definitions that are not there are created first
     #[arg(long)]
-    create_namespace: bool,
-    /// Take over objects that belong to no release or to another one
-    #[arg(long)]
-    take_ownership: bool,
-    /// What the release's history says of this revision, instead of "Install complete"
-    #[arg(long, value_name = "TEXT")]
-    description: Option<String>,
-    /// A label of the release record (repeatable)
-    #[arg(short, long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label)]
-    labels: Vec<(String, String)>,
+    skip_crds: bool,
     #[command(flatten)]
-    plugins: PluginDirArgs,
-    #[command(flatten)]
-    output: OutputFlags,
+    pub(crate) plugins: PluginDirArgs,
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
+impl InstallPlanArgs {
+    /// The plan of a first install. Needs no cluster.
+    pub(crate) async fn plan(
+        &self,
+        namespace: &str,
+        host: &dyn PluginHost,
+        charts: &Charts<'_>,
+    ) -> Result<Planned, NotPlanned> {
+        let choices = self.choices(false, no_revision_options());
+        let planner = self.planner(namespace, host);
+        planning::install(&planner, &Listing::default(), &self.source, &choices, charts).await
+    }
+
+    fn choices(&self, replace: bool, revision: RevisionOptions) -> InstallChoices {
+        InstallChoices { skip_crds: self.skip_crds, replace, revision }
+    }
+
+    fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
+        Planner { name: &self.name, namespace, options: self.flags.options(), host }
     }
 }
 
 pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    let InstallArgs {
-        name,
-        source,
-        flags,
-        create_namespace,
-        take_ownership,
-        description,
-        labels,
-        plugins,
-        output,
-    } = args;
-    planning::check_names(&name, global.namespace.as_deref())?;
+    planning::check_names(&args.plan.name, global.namespace.as_deref())?;
+    let server_side = if args.server_side { ServerSideArg::True } else { ServerSideArg::False };
+    let revision = RevisionOptions {
+        labels: args.record.labels()?,
+        server_side: server_side.into(),
+        description: args.record.description.clone(),
+        rollback_on_failure: args.rollback_on_failure,
+        ..no_revision_options()
+    };
     let session = wiring::session(global).await?;
-    let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
-    let host = wiring::host(&plugins, &session.api_servers);
+    let host = wiring::host(&args.plan.plugins, &session.api_servers);
     let charts = Charts::on(&session, &host, printer);
-    let planned =
-        planning::plan(Operation::Install, release, &source, &flags, host.as_ref(), &charts).await?;
-    if let Some(code) = running::refuse(&planned, &output, printer)? {
-        return Ok(code);
-    }
-    let labels: BTreeMap<String, String> = labels.into_iter().collect();
-    let choices = Choices { create_namespace, take_ownership, dry_run: false, description, labels };
-    running::run(planned, session, host, choices, &output, printer).await
+    let planned = {
+        let planner = args.plan.planner(&session.namespace, host.as_ref());
+        let history = planner.history(&session).await?;
+        let choices = args.plan.choices(args.replace, revision);
+        planning::install(&planner, &history, &args.plan.source, &choices, &charts).await
+    };
+    let choices = Choices {
+        create_namespace: args.create_namespace,
+        take_ownership: args.take_ownership,
+        force_conflicts: args.force_conflicts,
+        ..Choices::default()
+    };
+    running::carry_out(planned, session, host, choices, &args.output, printer).await
 }

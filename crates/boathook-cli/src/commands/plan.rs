@@ -1,55 +1,123 @@
 //! `boathook plan`: what an operation would do.
 
-use boathook_core::plan::{Operation, PlanDocument, ReleaseRef};
-use clap::{Args, ValueEnum};
+use boathook_core::plan::PlanDocument;
+use clap::{Args, Subcommand};
 
+use super::install::InstallPlanArgs;
+use super::rollback::RollbackPlanArgs;
+use super::test::TestPlanArgs;
+use super::uninstall::UninstallPlanArgs;
+use super::upgrade::UpgradePlanArgs;
 use crate::error::CliError;
 use crate::global::GlobalArgs;
-use crate::input::{CapabilityArgs, Charts, SourceArgs};
+use crate::input::{CapabilityArgs, Charts};
 use crate::output::{self, Format, Printer, diagnostic};
-use crate::planning::{self, PlanFlags};
-use crate::wiring::{self, PluginDirArgs};
+use crate::planning::{NotPlanned, Planned};
+use crate::wiring::{self, PluginDirArgs, Session};
 
-/// Show what an operation would do, in order, and what each hook may touch. Needs no cluster and changes nothing
+/// Show what an operation would do, in order, and what each hook may touch. Changes nothing
 #[derive(Args)]
 #[command(after_help = "Examples:
-  boathook plan install web ./manifests
+  boathook plan install web ./manifests              needs no cluster
   boathook plan install web ./manifests -v           every object, too
-  boathook plan install web hooks.yaml -o json | jq '.steps[].id'")]
+  boathook plan upgrade web ./chart -n prod          what changes against the release that is there
+  boathook plan uninstall web -n prod -o json | jq '.steps[].id'")]
 pub(crate) struct PlanArgs {
-    /// The operation
-    #[arg(value_enum, value_name = "OPERATION")]
-    operation: Planned,
-    /// The release
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[command(subcommand)]
+    operation: Operation,
+}
+
+#[derive(Subcommand)]
+enum Operation {
+    /// Hooks and objects of a first install; needs no cluster
+    #[command(after_help = "Example:\n  boathook plan install web ./manifests -v")]
+    Install(Of<WithoutCluster>),
     #[command(flatten)]
-    source: SourceArgs,
+    OfRelease(OfRelease),
+}
+
+/// An install, and the cluster that its chart is told of.
+#[derive(Args)]
+struct WithoutCluster {
     #[command(flatten)]
-    flags: PlanFlags,
+    install: InstallPlanArgs,
     #[command(flatten)]
     capabilities: CapabilityArgs,
+}
+
+/// Operations on a release that is there: it is read from the cluster.
+#[derive(Subcommand)]
+enum OfRelease {
+    /// Hooks, changed and deleted objects of an upgrade
+    #[command(after_help = "Example:\n  boathook plan upgrade web ./chart -n prod")]
+    Upgrade(Of<UpgradePlanArgs>),
+    /// Hooks, changed and deleted objects of a rollback
+    #[command(after_help = "Example:\n  boathook plan rollback web 3 -n prod")]
+    Rollback(Of<RollbackPlanArgs>),
+    /// Hooks and deleted objects of an uninstall
+    #[command(after_help = "Example:\n  boathook plan uninstall web -n prod -v")]
+    Uninstall(Of<UninstallPlanArgs>),
+    /// Test hooks of a release
+    #[command(after_help = "Example:\n  boathook plan test web -n prod")]
+    Test(Of<TestPlanArgs>),
+}
+
+/// An operation's arguments, and how its plan is shown.
+#[derive(Args)]
+struct Of<T: Args> {
     #[command(flatten)]
-    plugins: PluginDirArgs,
+    plan: T,
     /// Format of the result on stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Planned {
-    /// Hooks and objects of a first install
-    Install,
+pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    match args.operation {
+        Operation::Install(Of { plan, output }) => {
+            let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
+            let WithoutCluster { install, capabilities } = plan;
+            let host = wiring::host(&install.plugins, &[]);
+            let charts = Charts::without_cluster(&host, capabilities, printer);
+            show(install.plan(&namespace, host.as_ref(), &charts).await, output, printer)
+        }
+        Operation::OfRelease(operation) => {
+            let session = wiring::session(global).await?;
+            let (planned, output) = of_release(&operation, &session, printer).await;
+            session.close().await?;
+            show(planned, output, printer)
+        }
+    }
 }
 
-pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    let PlanArgs { operation: Planned::Install, name, source, flags, capabilities, plugins, output } = args;
-    let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let release = ReleaseRef { name, namespace, revision: 1 };
-    let host = wiring::host(&plugins, &[]);
-    let charts = Charts::without_cluster(&host, capabilities, printer);
-    let planned =
-        planning::plan(Operation::Install, release, &source, &flags, host.as_ref(), &charts).await?;
+async fn of_release(
+    operation: &OfRelease,
+    session: &Session,
+    printer: &Printer,
+) -> (Result<Planned, NotPlanned>, Format) {
+    let host = |plugins: &PluginDirArgs| wiring::host(plugins, &session.api_servers);
+    match operation {
+        OfRelease::Upgrade(Of { plan, output }) => {
+            (plan.plan(session, &host(&plan.plugins), printer).await, *output)
+        }
+        OfRelease::Rollback(Of { plan, output }) => {
+            (plan.plan(session, host(&plan.plugins).as_ref()).await, *output)
+        }
+        OfRelease::Uninstall(Of { plan, output }) => {
+            (plan.plan(session, host(&plan.plugins).as_ref()).await, *output)
+        }
+        OfRelease::Test(Of { plan, output }) => {
+            (plan.plan(session, host(&plan.plugins).as_ref()).await, *output)
+        }
+    }
+}
+
+fn show(planned: Result<Planned, NotPlanned>, output: Format, printer: &Printer) -> Result<u8, CliError> {
+    let planned = match planned {
+        Ok(planned) => planned,
+        Err(NotPlanned::Error(error)) => return Err(error),
+        Err(NotPlanned::Refused(refusal)) => return Err(refusal.error.into()),
+    };
     match output {
         Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,
         Format::Text => printer.result(&output::plan::render(&planned.plan, printer.verbose)),

@@ -1,9 +1,6 @@
 //! `boathook run`: the hooks of one event, for use around another deployer.
 
-use std::collections::BTreeMap;
-
 use boathook_core::HookEvent;
-use boathook_core::plan::{Operation, ReleaseRef};
 use clap::Args;
 
 use super::event;
@@ -11,7 +8,7 @@ use crate::error::CliError;
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
-use crate::planning::{self, PlanFlags};
+use crate::planning::{self, PlanFlags, Planner};
 use crate::running::{self, Choices, OutputFlags};
 use crate::wiring::{self, PluginDirArgs};
 
@@ -43,20 +40,12 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     let RunArgs { event, name, source, flags, plugins, output } = args;
     planning::check_names(&name, global.namespace.as_deref())?;
     let session = wiring::session(global).await?;
-    let release = ReleaseRef { name, namespace: session.namespace.clone(), revision: 1 };
     let host = wiring::host(&plugins, &session.api_servers);
     let charts = Charts::on(&session, &host, printer);
-    let planned =
-        planning::plan(Operation::Run(event), release, &source, &flags, host.as_ref(), &charts).await?;
-    if let Some(code) = running::refuse(&planned, &output, printer)? {
-        return Ok(code);
-    }
-    let choices = Choices {
-        create_namespace: false,
-        take_ownership: false,
-        dry_run: false,
-        description: None,
-        labels: BTreeMap::new(),
+    let planned = {
+        let namespace = &session.namespace;
+        let planner = Planner { name: &name, namespace, options: flags.options(), host: host.as_ref() };
+        planning::run(&planner, event, &source, &charts).await
     };
-    running::run(planned, session, host, choices, &output, printer).await
+    running::carry_out(planned, session, host, Choices::default(), &output, printer).await
 }

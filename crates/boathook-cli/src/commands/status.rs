@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::find;
+use super::{carried, find, hooks};
 use crate::error::CliError;
 use crate::global::GlobalArgs;
 use crate::output::{Format, Printer, release};
@@ -27,10 +27,14 @@ pub(crate) struct StatusArgs {
 
 pub(crate) async fn run(args: StatusArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     let session = wiring::session(global).await?;
-    let stored = find(&session, &args.name, args.revision).await?;
+    let (history, place) = find(&session, &args.name, args.revision, printer).await?;
+    let (record, hooks) = (&history[place].record, hooks(&history, place));
     match args.output {
-        Format::Text => printer.result(&release::status(&stored)),
-        Format::Json => printer.json(&release::status_json(&stored))?,
+        Format::Text => {
+            let carried = carried(&history, place);
+            printer.result(&release::status(record, &hooks, carried.as_deref()));
+        }
+        Format::Json => printer.json(&release::status_json(record, &hooks))?,
     }
     session.close().await?;
     Ok(0)

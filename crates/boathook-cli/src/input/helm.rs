@@ -128,7 +128,7 @@ fn install(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Res
         sources,
         crds: Vec::new(),
         base: base(args),
-        chart: about(chart.get("metadata").unwrap_or(&Value::Null)),
+        chart: ChartInfo::of(chart.get("metadata").unwrap_or(&Value::Null)),
         recorded: Recorded { chart: Some(chart), config: config.unwrap_or_default(), notes: info.notes },
         diagnostics,
     }))
@@ -153,7 +153,7 @@ fn template(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Re
         sources: by_path(&rendered),
         crds: Vec::new(),
         base: base(args),
-        chart: about(&metadata),
+        chart: ChartInfo::of(&metadata),
         recorded: Recorded { chart: Some(json!({ "metadata": metadata })), ..Recorded::default() },
         diagnostics,
     })
@@ -194,15 +194,6 @@ fn flags(values: &ValuesArgs) -> Vec<&str> {
 
 fn base(args: &SourceArgs) -> PathBuf {
     PathBuf::from(if Path::new(&args.source).is_dir() { args.source.as_str() } else { "." })
-}
-
-fn about(metadata: &Value) -> ChartInfo {
-    let field = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
-    ChartInfo {
-        name: field("name").unwrap_or_default(),
-        version: field("version").unwrap_or_default(),
-        app_version: field("appVersion"),
-    }
 }
 
 /// The files of `crds/` of the chart and its subcharts, which only an install applies. Helm prints them without their paths.

@@ -90,7 +90,11 @@ impl<'a> Live<'a> {
             }
             Happening::HookFinished { step, result } => self.finish(step, result),
             Happening::ResourceFinished { .. } => self.objects += 1,
-            Happening::Withheld { .. } | Happening::Noted { .. } => {}
+            Happening::RecoveryStarted { operation, hooks, .. } => {
+                self.hooks.extend(hooks.iter().map(|hook| (hook.id.clone(), hook.clone())));
+                self.permanent(&paint(WARNING, &format!("  it failed: {operation} begins")));
+            }
+            Happening::Withheld { .. } | Happening::Noted { .. } | Happening::RecoveryFinished { .. } => {}
             Happening::OperationFinished { .. } => self.end(),
         }
     }

@@ -1,7 +1,9 @@
 //! A plan as a table that a person can check in a review: phase, weight, step, what runs, what it may touch.
 
 use boathook_core::authorize::describe;
-use boathook_core::plan::{HookRun, HookStep, HookWait, Plan, PluginRun, StepAction, StepPhase};
+use boathook_core::plan::{
+    Fate, HookRun, HookStep, HookWait, Operation, Plan, PluginRun, StepAction, StepPhase,
+};
 use boathook_core::wasm_hook::Credential;
 
 use super::safe;
@@ -18,8 +20,16 @@ pub(crate) fn render(plan: &Plan, verbose: bool) -> String {
             first.to_uppercase() + rest
         }
     };
-    let mut head =
-        format!("{verb} {} into {} · revision {}", release.name, release.namespace, release.revision);
+    let mut head = match (plan.operation, plan.basis.target) {
+        (Operation::Install | Operation::Run(_), _) => {
+            format!("{verb} {} into {} · revision {}", release.name, release.namespace, release.revision)
+        }
+        (_, Some(target)) => format!(
+            "{verb} {} in {} to revision {target} · revision {}",
+            release.name, release.namespace, release.revision
+        ),
+        _ => format!("{verb} {} in {} · revision {}", release.name, release.namespace, release.revision),
+    };
     if !plan.chart.version.is_empty() {
         head += &format!(" · chart {} {}", plan.chart.name, plan.chart.version);
     }
@@ -39,7 +49,8 @@ pub(crate) fn render(plan: &Plan, verbose: bool) -> String {
         out.push('\n');
     }
     let hooks = plan.steps.iter().filter(|step| matches!(step.action, StepAction::Hook(_))).count();
-    let objects = plan.steps.len() - hooks;
+    let waits = plan.steps_of(StepPhase::Wait).count();
+    let objects = plan.steps.len() - hooks - waits;
     out += &format!("{}, {}. Nothing was changed.\n", count(hooks, "hook"), count(objects, "object"));
     out
 }
@@ -72,9 +83,58 @@ fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
                 ]);
             }
             StepAction::Resource(_) => {}
+            StepAction::Delete(delete) if verbose => {
+                rows.push(vec![
+                    phase,
+                    String::new(),
+                    safe::line(&delete.reference.slug()),
+                    fate(delete.fate).to_owned(),
+                ]);
+            }
+            StepAction::Delete(_) if is_first => rows.extend(deletions(plan, step.phase, phase)),
+            StepAction::Delete(_) => {}
+            StepAction::Wait(wait) => rows.push(vec![
+                phase,
+                String::new(),
+                "deleted objects".to_owned(),
+                format!("until they are gone, at most {} s", wait.timeout.as_secs()),
+            ]),
         }
     }
     rows
+}
+
+/// A row for each fate that objects have.
+fn deletions(plan: &Plan, of: StepPhase, phase: String) -> Vec<Vec<String>> {
+    let fates: Vec<Fate> = plan
+        .steps_of(of)
+        .filter_map(|step| match &step.action {
+            StepAction::Delete(delete) => Some(delete.fate),
+            _ => None,
+        })
+        .collect();
+    let mut rows = Vec::new();
+    for kind in [Fate::Delete, Fate::DeleteUnlessKept, Fate::Keep, Fate::Orphan] {
+        let objects = fates.iter().filter(|fate| **fate == kind).count();
+        if objects == 0 {
+            continue;
+        }
+        let (phase, hint) = match rows.is_empty() {
+            true => (phase.clone(), paint(DIM, "(-v lists them)")),
+            false => Default::default(),
+        };
+        rows.push(vec![phase, String::new(), count(objects, "object"), fate(kind).to_owned(), hint]);
+    }
+    rows
+}
+
+fn fate(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Delete => "delete",
+        Fate::DeleteUnlessKept => "delete, unless kept on the cluster",
+        Fate::Keep => "keep",
+        Fate::Orphan => "leave",
+    }
 }
 
 /// The hook's row; what it may touch goes on below it.
@@ -137,11 +197,15 @@ fn credential(credential: &Credential) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use boathook_core::plan::{self, ChartInfo, HookOrder, Operation, PlanInput, PlanOptions, ReleaseRef};
+    use boathook_core::plan::{
+        self, Chart, ChartInfo, HookOrder, PlanInput, PlanOptions, Plugins, ReleaseRef, WaitStrategy,
+    };
+    use boathook_core::release::basis::Basis;
     use boathook_core::{Source, dialect, manifest};
+
+    use crate::flags::no_revision_options;
 
     #[test]
     fn no_name_of_a_manifest_drives_the_terminal() {
@@ -149,26 +213,27 @@ mod tests {
                     spec: {containers: [{image: \"x\\e[2K\\rinnocent\\u202e\"}]}}";
         let source = Source { path: "a.yaml".to_owned(), text: text.to_owned() };
         let read = dialect::read(manifest::parse(&[source]).documents);
-        let plan = plan::build(
-            PlanInput {
-                operation: Operation::Install,
-                release: ReleaseRef { name: "web".to_owned(), namespace: "n".to_owned(), revision: 1 },
-                chart: ChartInfo {
-                    name: "c\u{1b}[2J".to_owned(),
-                    version: "1\n::error::x".to_owned(),
-                    app_version: None,
-                },
-                hooks: read.hooks,
-                resources: read.resources,
-                plugins: BTreeMap::new(),
-                diagnostics: Vec::new(),
+        let release = ReleaseRef { name: "web".to_owned(), namespace: "n".to_owned(), revision: 1 };
+        let chart = Chart {
+            info: ChartInfo {
+                name: "c\u{1b}[2J".to_owned(),
+                version: "1\n::error::x".to_owned(),
+                app_version: None,
             },
+            ..Chart::default()
+        };
+        let basis = Basis { revision: 1, ..Basis::default() };
+        let input = PlanInput::install(basis, &release, chart, read, Vec::new(), &no_revision_options());
+        let plan = plan::build(
+            input,
+            &Plugins::new(),
             &PlanOptions {
                 timeout: Duration::from_secs(1),
                 no_hooks: false,
                 skip_hooks: Vec::new(),
                 only_hooks: Vec::new(),
                 hook_order: HookOrder::Helm,
+                wait: WaitStrategy::HookOnly,
             },
         );
         let shown = anstream::adapter::strip_str(&super::render(&plan, false)).to_string();

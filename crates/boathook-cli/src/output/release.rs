@@ -1,6 +1,6 @@
 //! Releases for people, and for scripts in the shapes of `helm list`, `history` and `status -o json`.
 
-use boathook_core::release::Record;
+use boathook_core::release::{HookEntry, Record};
 use boathook_engine::release_store::Stored;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -69,52 +69,58 @@ pub(crate) fn list_json(releases: &[Stored]) -> Value {
         .collect()
 }
 
-/// `boathook history`.
-pub(crate) fn history(revisions: &[Stored]) -> String {
-    let rows: Vec<Vec<String>> = revisions
-        .iter()
-        .map(|Stored { record, .. }| {
-            vec![
-                record.version.to_string(),
-                time(record.info.last_deployed),
-                record.info.status.to_string(),
-                safe::line(&chart(record)),
-                safe::line(app_version(record)),
-                safe::line(&record.info.description),
-            ]
-        })
-        .collect();
-    let columns = [
+/// `boathook history`, with the column of rolled back revisions if it is wanted.
+pub(crate) fn history(revisions: &[Stored], rollbacks: bool) -> String {
+    let row = |Stored { record, .. }: &Stored| {
+        let mut row = vec![
+            record.version.to_string(),
+            time(record.info.last_deployed),
+            record.info.status.to_string(),
+            safe::line(&chart(record)),
+            safe::line(app_version(record)),
+        ];
+        if rollbacks {
+            row.push(record.info.rollback_revision.map(|number| number.to_string()).unwrap_or_default());
+        }
+        row.push(safe::line(&record.info.description));
+        row
+    };
+    let rows: Vec<Vec<String>> = revisions.iter().map(row).collect();
+    let mut columns = vec![
         ("REVISION", Align::Right),
         ("UPDATED", Align::Left),
         ("STATUS", Align::Left),
         ("CHART", Align::Left),
         ("APP VERSION", Align::Left),
-        ("DESCRIPTION", Align::Left),
     ];
+    if rollbacks {
+        columns.push(("ROLLBACK", Align::Left));
+    }
+    columns.push(("DESCRIPTION", Align::Left));
     table::render("", &columns, &rows)
 }
 
 /// `helm history -o json`.
 pub(crate) fn history_json(revisions: &[Stored]) -> Value {
-    revisions
-        .iter()
-        .map(|Stored { record, .. }| {
-            json!({
-                "revision": record.version,
-                "updated": record.info.last_deployed,
-                "status": record.info.status,
-                "chart": chart(record),
-                "app_version": app_version(record),
-                "description": record.info.description,
-            })
-        })
-        .collect()
+    let one = |Stored { record, .. }: &Stored| {
+        let mut one = json!({
+            "revision": record.version,
+            "updated": record.info.last_deployed,
+            "status": record.info.status,
+            "chart": chart(record),
+            "app_version": app_version(record),
+        });
+        if let (Value::Object(map), Some(number)) = (&mut one, record.info.rollback_revision) {
+            map.insert("rollback_revision".to_owned(), json!(number));
+        }
+        one["description"] = json!(record.info.description);
+        one
+    };
+    revisions.iter().map(one).collect()
 }
 
-/// `boathook status`.
-pub(crate) fn status(stored: &Stored) -> String {
-    let record = &stored.record;
+/// `boathook status`. `carried` says where Wasm hooks of an earlier revision come from.
+pub(crate) fn status(record: &Record, hooks: &[&HookEntry], carried: Option<&str>) -> String {
     let mut out = String::new();
     for (name, value) in [
         ("NAME", record.name.clone()),
@@ -127,7 +133,9 @@ pub(crate) fn status(stored: &Stored) -> String {
     ] {
         out += &format!("{} {value}\n", paint(HEADING, &format!("{name}:")));
     }
-    let hooks = stored.hooks();
+    if let Some(carried) = carried {
+        out += &format!("{} {}\n", paint(HEADING, "WASM HOOKS:"), safe::line(carried));
+    }
     if !hooks.is_empty() {
         let rows: Vec<Vec<String>> = hooks
             .iter()
@@ -164,11 +172,11 @@ pub(crate) fn notes(notes: Option<&str>) -> String {
 }
 
 /// `helm status -o json`: the record without its chart, with our hooks among Helm's.
-pub(crate) fn status_json(stored: &Stored) -> Value {
-    let mut value = json!(stored.record);
+pub(crate) fn status_json(record: &Record, hooks: &[&HookEntry]) -> Value {
+    let mut value = json!(record);
     if let Value::Object(map) = &mut value {
         map.remove("chart");
-        map.insert("hooks".to_owned(), json!(stored.hooks()));
+        map.insert("hooks".to_owned(), json!(hooks));
     }
     value
 }

@@ -1,8 +1,8 @@
 //! The end of an operation, for people: the reason first if it failed, then what ran, what changed, how long it took.
 
 use boathook_core::Report;
-use boathook_core::plan::{HookRun, Plan, StepAction};
-use boathook_core::report::HookReport;
+use boathook_core::plan::{HookRun, OnFailure, Plan, Step, StepAction};
+use boathook_core::report::{HookReport, Recovery};
 use boathook_core::run_event::{ErrorCode, Outcome, Phase, ResourceResult};
 
 use super::style::{DIM, ERROR, OK, WARNING, count, duration, indent, paint};
@@ -11,16 +11,25 @@ use super::{Printer, safe, withheld};
 /// How many of a failed hook's last log lines are shown.
 const LAST_LINES: usize = 10;
 
+/// The steps of a plan, and of what would undo it.
+pub(crate) fn steps(plan: &Plan) -> Vec<&Step> {
+    let recovery = match &plan.on_failure {
+        OnFailure::Recover(recovery) => recovery.steps.as_slice(),
+        OnFailure::Leave | OnFailure::NothingToRecover => &[],
+    };
+    plan.steps.iter().chain(recovery).collect()
+}
+
 /// Prints the end of an operation: why it failed to stderr, what became of it to stdout.
-pub(crate) fn print(printer: &Printer, report: &Report, plan: &Plan) {
-    if let Some(text) = failure(report, plan) {
+pub(crate) fn print(printer: &Printer, report: &Report, steps: &[&Step]) {
+    if let Some(text) = failure(report, steps) {
         printer.note(&text);
     }
     printer.result(&(withheld::render(report, printer.verbose) + &end(report)));
 }
 
 /// Why the operation failed, if it did.
-fn failure(report: &Report, plan: &Plan) -> Option<String> {
+fn failure(report: &Report, steps: &[&Step]) -> Option<String> {
     let error = report.error.as_ref()?;
     let hook = error.hook.as_ref().and_then(|id| report.hooks.iter().find(|hook| hook.id == *id));
     let word = match report.outcome {
@@ -37,7 +46,7 @@ fn failure(report: &Report, plan: &Plan) -> Option<String> {
     );
     let mut facts = String::new();
     if let Some(hook) = hook {
-        facts += &hook_facts(hook, plan);
+        facts += &hook_facts(hook, steps);
     }
     for (index, detail) in error.details.iter().enumerate() {
         let title = if index == 0 { "  details  " } else { "           " };
@@ -63,8 +72,8 @@ fn failure(report: &Report, plan: &Plan) -> Option<String> {
     Some(out + "\n")
 }
 
-fn hook_facts(hook: &HookReport, plan: &Plan) -> String {
-    let step = plan.steps.iter().find(|step| step.id == hook.id);
+fn hook_facts(hook: &HookReport, steps: &[&Step]) -> String {
+    let step = steps.iter().find(|step| step.id == hook.id);
     let Some(StepAction::Hook(step)) = step.map(|step| &step.action) else { return String::new() };
     let mut out = format!("  hook     {}:{}\n", safe::line(&step.origin.path), step.origin.line);
     if let HookRun::Plugin(run) = &step.run {
@@ -114,12 +123,26 @@ fn end(report: &Report) -> String {
     let exit =
         if report.exit_code == 0 { String::new() } else { format!(" (exit code {})", report.exit_code) };
     let mut out = format!("{} · {took}{exit}\n", paint(style, &what));
+    if let Some(recovery) = &report.recovery {
+        out += &recovered(recovery);
+    }
     out += &hooks(report);
     out += &objects(report);
     for diagnostic in &report.diagnostics {
         out += &format!("  {} {}\n", paint(WARNING, "note"), safe::lines(&diagnostic.message));
     }
     out
+}
+
+/// What undid the operation.
+fn recovered(recovery: &Recovery) -> String {
+    let Recovery { operation, revision, outcome, status } = recovery;
+    let status = status.as_deref().unwrap_or("unknown");
+    let (style, word) = match outcome {
+        Outcome::Succeeded => (OK, "done"),
+        Outcome::Failed | Outcome::Interrupted | Outcome::Refused => (ERROR, "failed"),
+    };
+    format!("  {operation}: {}, revision {revision} is {status}\n", paint(style, word))
 }
 
 fn hooks(report: &Report) -> String {

@@ -143,9 +143,14 @@ impl<'a, 't> Walk<'a, 't> {
             } else {
                 let key = self.key(key_node)?;
                 self.spend(key.len(), self.node(key_node).place)?;
-                entries
-                    .explicit(Entry { key, key_node, value, merged: false })
-                    .map_err(|key| Reason::DuplicateKey(quoted(&key)).at(self.node(key_node).place))?;
+                let entry = Entry { key, key_node, value, merged: false };
+                if self.tape.last_key_wins {
+                    entries.merged(entry);
+                } else {
+                    entries
+                        .explicit(entry)
+                        .map_err(|key| Reason::DuplicateKey(quoted(&key)).at(self.node(key_node).place))?;
+                }
             }
             key_node = self.tape.next(value);
         }
@@ -316,7 +321,7 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    /// Adds a key that a merge brings.
+    /// Adds a key that a merge brings, or one that may stand twice.
     fn merged(&mut self, entry: Entry<'a>) {
         match self.position(&entry.key) {
             Some(at) => self.list[at] = Entry { merged: self.list[at].merged, ..entry },

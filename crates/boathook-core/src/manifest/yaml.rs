@@ -171,6 +171,8 @@ pub(crate) struct Tape<'t> {
     pub(crate) nodes: Vec<Node<'t>>,
     /// The last scalar is a block: adding a line break to the text may add one to its value.
     pub(crate) ends_in_block: bool,
+    /// A key may stand twice.
+    pub(crate) last_key_wins: bool,
 }
 
 impl Tape<'_> {
@@ -191,8 +193,24 @@ impl Tape<'_> {
     }
 }
 
+/// How strictly a text is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What its author probably did not mean is refused.
+    #[default]
+    Strict,
+    /// The text is part of a release already: of two equal keys the last one counts, and text behind the end of a document
+    /// does not, as Helm has it. Refusing would not change what is on the cluster.
+    AsHelm,
+}
+
 /// Reads the one document of a text; `None` where there is none (empty, or comments only).
 pub(crate) fn read(text: &str) -> Result<Option<Tape<'_>>, YamlError> {
+    read_as(text, Reading::Strict)
+}
+
+/// The same, as strictly as asked for.
+pub(crate) fn read_as(text: &str, reading: Reading) -> Result<Option<Tape<'_>>, YamlError> {
     if text.len() > limit::BYTES {
         return Err(Reason::Limit { limit: limit::BYTES, what: "bytes" }.at(Place { line: 1, column: 1 }));
     }
@@ -207,13 +225,21 @@ pub(crate) fn read(text: &str) -> Result<Option<Tape<'_>>, YamlError> {
     options.block_scalar_eof_without_line_feed = true;
     let mut tape = TapeBuilder::default();
     let mut parser = Parser::with_options(StrInput::new(text), options);
+    let as_helm = reading == Reading::AsHelm;
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| syntax(&error))?;
+        let (event, span) = match event.map_err(|error| syntax(&error)) {
+            Ok(event) => event,
+            Err(YamlError { reason: Reason::Trailing, .. }) if as_helm && tape.is_whole() => break,
+            Err(error) => return Err(error),
+        };
         let place = Place::of(&span.start);
         match event {
             Event::DocumentEnd => break,
             event => tape.push(event, place)?,
         }
+    }
+    if as_helm {
+        return Ok(tape.finish().map(|tape| Tape { last_key_wins: true, ..tape }));
     }
     match parser.next_event().transpose().map_err(|error| syntax(&error))? {
         None | Some((Event::StreamEnd, _)) => Ok(tape.finish()),
@@ -324,8 +350,13 @@ impl<'t> TapeBuilder<'t> {
         Ok(())
     }
 
+    /// Whether every list and map that was begun is at its end.
+    fn is_whole(&self) -> bool {
+        self.open.is_empty() && !self.nodes.is_empty()
+    }
+
     fn finish(self) -> Option<Tape<'t>> {
-        let tape = Tape { nodes: self.nodes, ends_in_block: self.ends_in_block };
+        let tape = Tape { nodes: self.nodes, ends_in_block: self.ends_in_block, last_key_wins: false };
         (!tape.nodes.is_empty()).then_some(tape)
     }
 }

@@ -8,32 +8,17 @@ use crate::authorize;
 use crate::hook::{Action, DeletePolicy, Hook, HookEvent};
 use crate::manifest::Document;
 use crate::order;
+use crate::plan::changes::{self, Index};
 use crate::plan::{
-    ChartInfo, HookRun, HookStep, HookWait, NOT_GRANTED, Operation, Plan, PluginRun, ReleaseRef,
-    ResourceStep, Step, StepAction, StepId, StepPhase, schema_work, suggest,
+    HookRun, HookStep, HookWait, NOT_GRANTED, OnFailure, Operation, Plan, PlanInput, PluginRun, ResourceStep,
+    Step, StepAction, StepId, StepPhase, WaitStep, WaitStrategy, schema_work, suggest,
 };
 use crate::plugin::{Capability, PluginInfo};
 use crate::wasm_hook::WasmHookSpec;
 use crate::{Diagnostic, Object};
 
-/// Everything a plan is made of.
-#[derive(Clone, Debug)]
-pub struct PlanInput {
-    /// What the user asked for.
-    pub operation: Operation,
-    /// For which release.
-    pub release: ReleaseRef,
-    /// Its chart.
-    pub chart: ChartInfo,
-    /// All hooks of the source, in the order Helm stores them.
-    pub hooks: Vec<Hook>,
-    /// The ordinary documents, in install order.
-    pub resources: Vec<Document>,
-    /// What is known of each plugin that the hooks name, by that name: the plugin, or why it cannot be used.
-    pub plugins: BTreeMap<String, Result<PluginInfo, UnusablePlugin>>,
-    /// What reading the source had to say.
-    pub diagnostics: Vec<Diagnostic>,
-}
+/// What is known of each plugin that the hooks name, by that name: the plugin, or why it cannot be used.
+pub type Plugins = BTreeMap<String, Result<PluginInfo, UnusablePlugin>>;
 
 /// Why a plugin cannot be used, for the hook that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +42,8 @@ pub struct PlanOptions {
     pub only_hooks: Vec<String>,
     /// How hooks of one weight are ordered.
     pub hook_order: HookOrder,
+    /// What is waited for besides hooks.
+    pub wait: WaitStrategy,
 }
 
 /// How hooks of one event are ordered.
@@ -69,30 +56,35 @@ pub enum HookOrder {
 }
 
 /// Names of the plugins that the operation's hooks call, each once: what has to be looked up before [`build`].
-pub fn plugins_needed(operation: Operation, hooks: &[Hook]) -> BTreeSet<String> {
-    let events: Vec<HookEvent> = operation.events().collect();
-    hooks
-        .iter()
-        .filter(|hook| hook.events.iter().any(|event| events.contains(event)))
-        .filter_map(|hook| match &hook.action {
-            Action::CallPlugin(spec) => Some(spec.plugin.clone()),
-            Action::ApplyResource => None,
-        })
-        .collect()
+pub fn plugins_needed(input: &PlanInput) -> BTreeSet<String> {
+    let events: Vec<HookEvent> = input.operation.events().collect();
+    let own =
+        input.hooks.iter().filter(|hook| hook.events.iter().any(|event| events.contains(event))).filter_map(
+            |hook| match &hook.action {
+                Action::CallPlugin(spec) => Some(spec.plugin.clone()),
+                Action::ApplyResource => None,
+            },
+        );
+    let mut names: BTreeSet<String> = own.collect();
+    if let OnFailure::Recover(recovery) = &input.on_failure {
+        names.extend(plugins_needed(recovery));
+    }
+    names
 }
 
 /// Builds the plan.
-pub fn build(mut input: PlanInput, options: &PlanOptions) -> Plan {
-    let manifest = input.resources.iter().map(Document::stored).collect();
-    let resources = std::mem::take(&mut input.resources);
+pub fn build(input: PlanInput, plugins: &Plugins, options: &PlanOptions) -> Plan {
     let mut builder =
-        Builder { input: &input, resources, options, diagnostics: Vec::new(), checked: BTreeSet::new() };
+        Builder { input: &input, plugins, options, diagnostics: Vec::new(), checked: BTreeSet::new() };
     builder.check_selection();
     let mut steps = Vec::new();
     for phase in input.operation.phases() {
         let actions = match phase {
+            StepPhase::Crds => builder.resources(&input.crds),
             StepPhase::Hooks(event) => builder.hooks(event),
-            StepPhase::Apply => builder.resources(),
+            StepPhase::Apply => builder.resources(&input.resources),
+            StepPhase::Delete => builder.deletions(),
+            StepPhase::Wait => builder.waits(),
         };
         steps.extend(actions.into_iter().enumerate().map(|(index, action)| Step {
             id: StepId(format!("{phase}/{}", index + 1)),
@@ -103,21 +95,37 @@ pub fn build(mut input: PlanInput, options: &PlanOptions) -> Plan {
     let found = builder.diagnostics;
     let mut diagnostics = input.diagnostics;
     diagnostics.extend(found);
+    let on_failure = match input.on_failure {
+        OnFailure::Leave => OnFailure::Leave,
+        OnFailure::NothingToRecover => OnFailure::NothingToRecover,
+        OnFailure::Recover(recovery) => {
+            let mut recovery = build(*recovery, plugins, options);
+            let new = |diagnostic: &Diagnostic| !diagnostics.contains(diagnostic);
+            diagnostics.extend(recovery.diagnostics.drain(..).filter(new).collect::<Vec<_>>());
+            OnFailure::Recover(Box::new(recovery))
+        }
+    };
     Plan {
         operation: input.operation,
         release: input.release,
         chart: input.chart,
         steps,
         diagnostics,
-        hooks: input.hooks,
-        manifest,
+        basis: input.basis,
+        hooks: input.stored_hooks,
+        revision: input.revision,
+        apply_method: input.apply_method,
+        migrate: input.migrate,
+        description: input.description,
+        keep_history: input.keep_history,
+        cleanup_on_fail: input.cleanup_on_fail,
+        on_failure,
     }
 }
 
 struct Builder<'a> {
     input: &'a PlanInput,
-    /// Those of the input, until they became steps.
-    resources: Vec<Document>,
+    plugins: &'a Plugins,
     options: &'a PlanOptions,
     diagnostics: Vec<Diagnostic>,
     /// Hooks whose plugin was checked: one that runs at two events is reported once.
@@ -181,6 +189,7 @@ impl Builder<'_> {
             kind: hook.kind.clone(),
             name: hook.name.clone(),
             namespace: namespace.to_owned(),
+            index,
             events: hook.events.clone(),
             weight: hook.weight,
             delete_policies,
@@ -192,7 +201,7 @@ impl Builder<'_> {
     }
 
     fn resource_run(&self, hook: &Hook) -> HookRun {
-        let objects = hook.objects.iter().map(|object| self.with_namespace(object.clone())).collect();
+        let objects = hook.objects.iter().map(|object| self.with_namespace(object)).collect();
         let wait = match hook.kind.as_str() {
             "Job" => HookWait::Job,
             "Pod" => HookWait::Pod,
@@ -204,7 +213,7 @@ impl Builder<'_> {
     fn plugin_run(&mut self, index: usize, spec: &WasmHookSpec) -> HookRun {
         let hook = &self.input.hooks[index];
         let first_time = self.checked.insert(index);
-        match self.input.plugins.get(&spec.plugin) {
+        match self.plugins.get(&spec.plugin) {
             Some(Ok(plugin)) => {
                 if first_time {
                     self.check_plugin(hook, spec, plugin);
@@ -286,13 +295,18 @@ impl Builder<'_> {
         }
     }
 
-    fn resources(&mut self) -> Vec<StepAction> {
+    /// Documents to apply, each with what the revision before has in its place.
+    fn resources(&self, documents: &[Document]) -> Vec<StepAction> {
+        let mut base = Index::of(self.input.base.iter().flat_map(|document| &document.objects), |object| {
+            self.with_namespace(object)
+        });
         let mut steps = Vec::new();
-        for document in std::mem::take(&mut self.resources) {
-            for object in document.objects {
+        for document in documents {
+            for object in &document.objects {
                 let object = self.with_namespace(object);
                 steps.push(StepAction::Resource(Box::new(ResourceStep {
                     reference: object.reference(),
+                    original: base.take(&object),
                     object,
                     origin: document.origin.clone(),
                 })));
@@ -301,8 +315,30 @@ impl Builder<'_> {
         steps
     }
 
+    /// What leaves the release: everything in an uninstall, else what the revision before has and this one has not.
+    fn deletions(&mut self) -> Vec<StepAction> {
+        let namespace = |object: &Object| self.with_namespace(object);
+        let steps = if self.input.operation == Operation::Uninstall {
+            changes::uninstalled(&self.input.resources, namespace)
+        } else {
+            changes::removed(&self.input.base, &self.input.resources, namespace)
+        };
+        self.diagnostics.extend(changes::hooks_removed(&steps, &self.input.hooks, self.input.operation));
+        steps.into_iter().map(|step| StepAction::Delete(Box::new(step))).collect()
+    }
+
+    /// Objects that an upgrade or a rollback deletes are not waited for.
+    fn waits(&self) -> Vec<StepAction> {
+        let PlanOptions { wait: strategy, timeout, .. } = *self.options;
+        let waits = self.input.operation == Operation::Uninstall
+            && strategy != WaitStrategy::HookOnly
+            && !self.input.resources.is_empty();
+        waits.then_some(StepAction::Wait(WaitStep { strategy, timeout })).into_iter().collect()
+    }
+
     /// Fills in the release's namespace where the manifest names none.
-    fn with_namespace(&self, mut object: Object) -> Object {
+    fn with_namespace(&self, object: &Object) -> Object {
+        let mut object = object.clone();
         if object.namespace().is_none() && !is_cluster_scoped(&object) {
             let namespace = self.input.release.namespace.clone();
             object.metadata_mut().insert("namespace".to_owned(), namespace.into());

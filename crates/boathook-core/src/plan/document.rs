@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use super::{HookRun, HookStep, HookWait, Plan, ReleaseRef, Step, StepAction, StepId};
+use super::{
+    Fate, HookRun, HookStep, HookWait, Plan, ReleaseRef, Step, StepAction, StepId, WaitStep, WaitStrategy,
+};
 use crate::hook::HookEvent;
 use crate::permissions::Permissions;
 use crate::plugin::PluginOrigin;
@@ -61,10 +63,21 @@ pub enum ActionDocument {
         #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         timeout_seconds: Number,
     },
-    /// An object is applied.
+    /// An object is applied, or leaves the release.
     Resource {
         /// Which.
         resource: ObjectRef,
+        /// What becomes of one that leaves.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        fate: Option<Fate>,
+    },
+    /// The objects of the phases before are waited for.
+    Wait {
+        /// By which rules.
+        strategy: WaitStrategy,
+        /// Wall clock for all of them.
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+        timeout_seconds: Number,
     },
 }
 
@@ -145,7 +158,13 @@ impl From<&Step> for StepDocument {
                 timeout_seconds: seconds(hook.timeout),
             },
             StepAction::Resource(resource) => {
-                ActionDocument::Resource { resource: resource.reference.clone() }
+                ActionDocument::Resource { resource: resource.reference.clone(), fate: None }
+            }
+            StepAction::Delete(step) => {
+                ActionDocument::Resource { resource: step.reference.clone(), fate: Some(step.fate) }
+            }
+            StepAction::Wait(WaitStep { strategy, timeout }) => {
+                ActionDocument::Wait { strategy: *strategy, timeout_seconds: seconds(*timeout) }
             }
         };
         Self { id: step.id.clone(), phase: step.phase.to_string(), action }

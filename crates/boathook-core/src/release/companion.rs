@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 use super::codec::{DecodeError, Stamp, pack, secret, unpack};
 use super::{HookEntry, Record};
 use crate::Object;
+use crate::hook::Hook;
 use crate::plan::StepId;
 use crate::run_event::{HookResult, Outcome, RunError};
+use crate::wasm_hook;
 
 /// The type of our Secrets.
 pub const SECRET_TYPE: &str = "boathook.dev/release.v1";
@@ -53,6 +55,50 @@ pub struct CompanionHook {
     pub entry: HookEntry,
 }
 
+/// Where the record of one hook is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookPlace {
+    /// Index into Helm's `hooks[]`.
+    Helm(usize),
+    /// Index into ours.
+    Ours(usize),
+}
+
+/// The hooks of a release, divided between Helm's record and ours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Divided {
+    /// In Helm's record.
+    pub helm: Vec<HookEntry>,
+    /// In ours.
+    pub ours: Vec<CompanionHook>,
+    /// Where each hook of the release is, in the release's order.
+    pub places: Vec<HookPlace>,
+}
+
+impl Divided {
+    /// Divides hooks in the release's order; each with whether it is ours.
+    pub fn new(hooks: impl IntoIterator<Item = (HookEntry, bool)>) -> Self {
+        let mut divided = Self::default();
+        for (position, (entry, ours)) in hooks.into_iter().enumerate() {
+            if ours {
+                divided.places.push(HookPlace::Ours(divided.ours.len()));
+                divided.ours.push(CompanionHook { position, entry });
+            } else {
+                divided.places.push(HookPlace::Helm(divided.helm.len()));
+                divided.helm.push(entry);
+            }
+        }
+        divided
+    }
+
+    /// The hooks of a source: kind `WasmHook` is ours, because a plain Helm could not apply it.
+    pub fn of(hooks: &[Hook]) -> Self {
+        let is_ours =
+            |hook: &Hook| hook.kind == wasm_hook::KIND && hook.api_version == wasm_hook::API_VERSION;
+        Self::new(hooks.iter().map(|hook| (HookEntry::new(hook), is_ours(hook))))
+    }
+}
+
 /// How one hook ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepResult {
@@ -63,11 +109,11 @@ pub struct StepResult {
 }
 
 impl CompanionRecord {
-    /// Helm's hooks and ours together, in the order in which the release has them.
-    pub fn merged_hooks<'a>(&'a self, record: &'a Record) -> Vec<&'a HookEntry> {
-        let mut all: Vec<&HookEntry> = record.hooks.iter().collect();
+    /// Helm's hooks and ours together, in the order in which the release has them, each with whether it is ours.
+    pub fn merged_hooks<'a>(&'a self, record: &'a Record) -> Vec<(&'a HookEntry, bool)> {
+        let mut all: Vec<_> = record.hooks.iter().map(|hook| (hook, false)).collect();
         for hook in &self.hooks {
-            all.insert(hook.position.min(all.len()), &hook.entry);
+            all.insert(hook.position.min(all.len()), (&hook.entry, true));
         }
         all
     }
@@ -157,7 +203,7 @@ mod tests {
         let record = Record { hooks: vec![helm("h1"), helm("h3")], ..Record::default() };
         let companion = companion();
         let names: Vec<&str> =
-            companion.merged_hooks(&record).iter().map(|hook| hook.name.as_str()).collect();
+            companion.merged_hooks(&record).iter().map(|(hook, _)| hook.name.as_str()).collect();
         assert_eq!(names, ["w0", "h1", "w2", "h3"]);
     }
 }

@@ -96,8 +96,7 @@ async fn where_something_is_adopted_a_failed_creation_stops_at_once() {
     assert_eq!(bench.cluster.effects(), ["apply ConfigMap prod/old", "apply ConfigMap prod/b"]);
     assert_eq!(
         story.error().message,
-        "conflict occurred while applying object prod/old /v1, Kind=ConfigMap: taken\n\
-         server-side apply failed for object prod/b /v1, Kind=ConfigMap: bad"
+        "failed to create resource: server-side apply failed for object prod/b /v1, Kind=ConfigMap: bad"
     );
 }
 

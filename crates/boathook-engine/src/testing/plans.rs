@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use boathook_core::hook::{Action, DeletePolicy, Hook};
 use boathook_core::plan::{
-    ChartInfo, HookRun, HookStep, HookWait, Operation, Plan, PluginRun, ReleaseRef, ResourceStep, Step,
-    StepAction, StepId, StepPhase,
+    ChartInfo, HookRun, HookStep, HookWait, NewRevision, OnFailure, Operation, Plan, PluginRun, ReleaseRef,
+    ResourceStep, Step, StepAction, StepId, StepPhase,
 };
 use boathook_core::plugin::{Declaration, PluginForm, PluginInfo, PluginOrigin};
+use boathook_core::release::ApplyMethod;
+use boathook_core::release::basis::Basis;
+use boathook_core::release::companion::Divided;
 use boathook_core::source::Origin;
 use boathook_core::wasm_hook::{Credential, Limits};
 use boathook_core::{HookEvent, Object};
@@ -142,6 +145,7 @@ impl Draft {
             kind: self.kind.to_owned(),
             name: self.name.to_owned(),
             namespace: "prod".to_owned(),
+            index: document,
             events: self.events.clone(),
             weight: 0,
             delete_policies,
@@ -179,16 +183,30 @@ pub(crate) fn plan(operation: Operation, drafts: &[Draft], resources: &[Value]) 
             StepPhase::Apply => {
                 steps.extend(resources.iter().enumerate().map(|(index, value)| resource_step(index, value)));
             }
+            StepPhase::Crds | StepPhase::Delete | StepPhase::Wait => {}
         }
     }
+    let hooks: Vec<Hook> =
+        drafts.iter().enumerate().map(|(document, draft)| draft.stored(document)).collect();
     Plan {
         operation,
         release: ReleaseRef { name: "web".to_owned(), namespace: "prod".to_owned(), revision: 1 },
         chart: ChartInfo { name: "web".to_owned(), version: "1.2.0".to_owned(), app_version: None },
         steps,
         diagnostics: Vec::new(),
-        hooks: drafts.iter().enumerate().map(|(document, draft)| draft.stored(document)).collect(),
-        manifest: "---\n# Source: a.yaml\nkind: ConfigMap\n".to_owned(),
+        basis: Basis { revision: 1, ..Basis::default() },
+        hooks: Divided::of(&hooks),
+        revision: Some(NewRevision {
+            chart: json!({"metadata": {"name": "web", "version": "1.2.0"}}),
+            manifest: "---\n# Source: a.yaml\nkind: ConfigMap\n".to_owned(),
+            ..NewRevision::default()
+        }),
+        apply_method: ApplyMethod::ServerSide,
+        migrate: false,
+        description: None,
+        keep_history: false,
+        cleanup_on_fail: false,
+        on_failure: OnFailure::Leave,
     }
 }
 
@@ -216,6 +234,7 @@ fn resource_step(index: usize, value: &Value) -> Step {
             reference: object.reference(),
             object,
             origin: origin(0),
+            original: None,
         })),
     }
 }

@@ -77,7 +77,7 @@ impl Cluster for FakeCluster {
         object: &Object,
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
-        let WriteOptions { dry_run, field_manager } = options;
+        let WriteOptions { dry_run, field_manager, .. } = options;
         self.note(format!("create {} by {field_manager} dryRun={dry_run}", object.reference()));
         if self.objects.lock().unwrap().contains_key(object.name()) {
             return Err(ClusterError::new(ClusterErrorKind::AlreadyExists, "already exists"));
@@ -94,7 +94,7 @@ impl Cluster for FakeCluster {
         patch: &Patch,
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
-        let WriteOptions { dry_run, field_manager } = options;
+        let WriteOptions { dry_run, field_manager, .. } = options;
         self.note(format!("patch {target} by {field_manager} dryRun={dry_run}"));
         match patch {
             Patch::Apply { object, .. } => {

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use boathook_core::dialect::Read;
 use boathook_core::hook::{Action, Hook};
-use boathook_core::plan::{self, ChartInfo, HookOrder, Operation, PlanInput, PlanOptions, ReleaseRef};
+use boathook_core::plan::{
+    self, Chart, HookOrder, PlanInput, PlanOptions, Plugins, ReleaseRef, WaitStrategy,
+};
 use boathook_core::source::Origin;
 use boathook_core::wasm_hook::{API_VERSION, KIND, WasmHookSpec};
 use boathook_core::{HookEvent, Source};
@@ -16,7 +19,6 @@ use serde_json::{Map, Value};
 use crate::commands::event;
 use crate::error::{CliError, USAGE};
 use crate::global::GlobalArgs;
-use crate::input::Recorded;
 use crate::output::Printer;
 use crate::planning::{Planned, positive_duration};
 use crate::running::{self, Choices, OutputFlags};
@@ -87,34 +89,20 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
         action: Action::CallPlugin(Box::new(spec)),
         spec_places: BTreeMap::new(),
     };
-    let input = PlanInput {
-        operation: Operation::Run(args.event),
-        release,
-        chart: ChartInfo::default(),
-        hooks: vec![hook],
-        resources: Vec::new(),
-        plugins: BTreeMap::from([(args.plugin.clone(), Ok(plugin))]),
-        diagnostics: Vec::new(),
-    };
+    let read = Read { hooks: vec![hook], ..Read::default() };
+    let input = PlanInput::run(args.event, &release, &Chart::default(), read);
+    let plugins = Plugins::from([(args.plugin.clone(), Ok(plugin))]);
     let options = PlanOptions {
         timeout: args.timeout,
         no_hooks: false,
         skip_hooks: Vec::new(),
         only_hooks: Vec::new(),
         hook_order: HookOrder::Helm,
+        wait: WaitStrategy::HookOnly,
     };
-    let planned = Planned { plan: plan::build(input, &options), sources, recorded: Recorded::default() };
-    if let Some(code) = running::refuse(&planned, &args.output, printer)? {
-        return Ok(code);
-    }
-    let choices = Choices {
-        create_namespace: false,
-        take_ownership: false,
-        dry_run: args.dry_run,
-        description: None,
-        labels: BTreeMap::new(),
-    };
-    running::run(planned, session, host, choices, &args.output, printer).await
+    let planned = Planned { plan: plan::build(input, &plugins, &options), sources };
+    let choices = Choices { dry_run: args.dry_run, ..Choices::default() };
+    running::carry_out(Ok(planned), session, host, choices, &args.output, printer).await
 }
 
 /// The spec file, with the flags over it.

@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::dialect::Read;
+use crate::plan::{Chart, ReleaseRef, RevisionOptions};
 use crate::plugin::{Declaration, DeclaredCapability, PluginForm, PluginOrigin};
+use crate::release::ServerSide;
+use crate::release::basis::Basis;
 use crate::{Severity, Source, dialect, manifest};
 
 fn plugin(name: &str, capability: Capability, uses: &[&str]) -> PluginInfo {
@@ -38,6 +42,7 @@ fn options() -> PlanOptions {
         skip_hooks: Vec::new(),
         only_hooks: Vec::new(),
         hook_order: HookOrder::Helm,
+        wait: WaitStrategy::HookOnly,
     }
 }
 
@@ -55,21 +60,32 @@ fn plan_with(text: &str, operation: Operation, options: &PlanOptions) -> Plan {
         ("h".to_owned(), Ok(plugin("h", Capability::Http, &["POST"]))),
         ("gone".to_owned(), Err(unusable)),
     ]);
-    let plugins = plugins_needed(operation, &read.hooks)
+    let read = Read { diagnostics, ..read };
+    let release = ReleaseRef { name: "web".to_owned(), namespace: "prod".to_owned(), revision: 1 };
+    let input = match operation {
+        Operation::Run(event) => PlanInput::run(event, &release, &Chart::default(), read),
+        _ => {
+            let basis = Basis { revision: 1, ..Basis::default() };
+            PlanInput::install(basis, &release, Chart::default(), read, Vec::new(), &revisions())
+        }
+    };
+    let plugins = plugins_needed(&input)
         .into_iter()
         .filter_map(|name| known.get(&name).map(|plugin| (name, plugin.clone())))
         .collect();
-    let release = ReleaseRef { name: "web".to_owned(), namespace: "prod".to_owned(), revision: 1 };
-    let input = PlanInput {
-        operation,
-        release,
-        chart: ChartInfo::default(),
-        hooks: read.hooks,
-        resources: read.resources,
-        plugins,
-        diagnostics,
-    };
-    build(input, options)
+    build(input, &plugins, options)
+}
+
+fn revisions() -> RevisionOptions {
+    RevisionOptions {
+        labels: BTreeMap::new(),
+        server_side: ServerSide::Auto,
+        history_max: 10,
+        description: None,
+        cleanup_on_fail: false,
+        rollback_on_failure: false,
+        keep_history: false,
+    }
 }
 
 fn install(text: &str) -> Plan {
@@ -96,6 +112,8 @@ fn ids(plan: &Plan) -> Vec<String> {
         .map(|step| match &step.action {
             StepAction::Hook(hook) => format!("{} {}", step.id, hook.slug()),
             StepAction::Resource(resource) => format!("{} {}", step.id, resource.reference.slug()),
+            StepAction::Delete(step_) => format!("{} {} {:?}", step.id, step_.reference.slug(), step_.fate),
+            StepAction::Wait(wait) => format!("{} {:?}", step.id, wait.strategy),
         })
         .collect()
 }
@@ -103,6 +121,8 @@ fn ids(plan: &Plan) -> Vec<String> {
 fn errors(plan: &Plan) -> Vec<&Diagnostic> {
     plan.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect()
 }
+
+mod operations;
 
 #[test]
 fn an_install_is_hooks_objects_hooks() {
@@ -115,7 +135,7 @@ fn an_install_is_hooks_objects_hooks() {
         ids(&plan),
         ["pre-install/1 ServiceAccount/before", "apply/1 ConfigMap/app", "post-install/1 Job/after"]
     );
-    assert_eq!(plan.hooks.len(), 3, "the release has the hooks of every event");
+    assert_eq!(plan.hooks.places.len(), 3, "the release has the hooks of every event");
 }
 
 #[test]
@@ -141,7 +161,7 @@ fn the_default_policy_is_filled_in_only_where_none_is_written() {
         let plan = install(&object("Job", "a", &format!("helm.sh/hook: pre-install{annotations}")));
         match &plan.steps[0].action {
             StepAction::Hook(hook) => hook.delete_policies.clone(),
-            StepAction::Resource(_) => panic!("no hook"),
+            _ => panic!("no hook"),
         }
     };
     assert_eq!(policies(""), [DeletePolicy::BeforeHookCreation]);
@@ -172,7 +192,7 @@ fn namespaces_are_filled_in_where_the_kind_has_them() {
         .iter()
         .map(|step| match &step.action {
             StepAction::Resource(resource) => resource.reference.namespace.clone(),
-            StepAction::Hook(_) => panic!("no object"),
+            _ => panic!("no object"),
         })
         .collect();
     assert_eq!(namespaces, [None, Some("prod".to_owned())], "Namespace sorts first");

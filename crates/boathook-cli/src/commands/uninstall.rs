@@ -1,0 +1,131 @@
+//! `boathook uninstall`: hooks, deletions, hooks, and the records go.
+
+use boathook_core::plan::{PlanOptions, RevisionOptions, WaitStrategy};
+use boathook_engine::cluster::Propagation;
+use boathook_engine::plugin_host::PluginHost;
+use clap::{Args, ValueEnum};
+
+use crate::error::CliError;
+use crate::flags::no_revision_options;
+use crate::global::GlobalArgs;
+use crate::output::Printer;
+use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
+use crate::running::{self, Choices, OutputFlags};
+use crate::wiring::{self, PluginDirArgs, Session};
+
+/// Uninstall a release: pre-delete hooks, its objects, post-delete hooks; then its records go
+#[derive(Args)]
+#[command(
+    visible_aliases = ["delete", "del", "un"],
+    after_help = "Examples:
+  boathook uninstall web -n prod
+  boathook uninstall web -n prod --keep-history    `boathook history` still shows it, `rollback` brings it back
+  boathook uninstall web -n prod --wait            until every object is gone
+
+Objects with annotation helm.sh/resource-policy: keep stay, and so do objects that are not the release's any more."
+)]
+pub(crate) struct UninstallArgs {
+    #[command(flatten)]
+    plan: UninstallPlanArgs,
+    /// What the release's history says, with --keep-history
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// What becomes of the objects that a deleted one owns, such as the Pods of a Job
+    #[arg(long, value_enum, default_value_t = Cascade::Background, value_name = "HOW")]
+    cascade: Cascade,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// What the plan of an uninstall depends on.
+#[derive(Args)]
+pub(crate) struct UninstallPlanArgs {
+    /// The release
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Keep the records, marked as uninstalled
+    #[arg(long)]
+    keep_history: bool,
+    /// Wait until the objects are gone, all together at most --timeout; `--wait` alone: watcher
+    #[arg(
+        long,
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = WaitArg::HookOnly,
+        default_missing_value = "watcher",
+        value_name = "STRATEGY"
+    )]
+    wait: WaitArg,
+    #[command(flatten)]
+    flags: PlanFlags,
+    #[command(flatten)]
+    pub(crate) plugins: PluginDirArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Cascade {
+    /// They go after it
+    Background,
+    /// They go before it
+    Foreground,
+    /// They stay
+    Orphan,
+}
+
+/// Helm's names; deleted objects are waited for in the same way by both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WaitArg {
+    /// Hooks only
+    #[value(name = "hookOnly")]
+    HookOnly,
+    /// Until each object is gone
+    Watcher,
+    /// Until each object is gone
+    Legacy,
+}
+
+impl UninstallPlanArgs {
+    /// The plan; the release is read from the cluster.
+    pub(crate) async fn plan(&self, session: &Session, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
+        self.plan_with(session, host, None).await
+    }
+
+    async fn plan_with(
+        &self,
+        session: &Session,
+        host: &dyn PluginHost,
+        description: Option<String>,
+    ) -> Result<Planned, NotPlanned> {
+        planning::check_names(&self.name, Some(&session.namespace))?;
+        let wait = match self.wait {
+            WaitArg::HookOnly => WaitStrategy::HookOnly,
+            WaitArg::Watcher => WaitStrategy::Watcher,
+            WaitArg::Legacy => WaitStrategy::Legacy,
+        };
+        let planner = Planner {
+            name: &self.name,
+            namespace: &session.namespace,
+            options: PlanOptions { wait, ..self.flags.options() },
+            host,
+        };
+        let history = planner.history(session).await?;
+        let options =
+            RevisionOptions { description, keep_history: self.keep_history, ..no_revision_options() };
+        planning::uninstall(&planner, &history, &options).await
+    }
+}
+
+pub(crate) async fn run(args: UninstallArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    planning::check_names(&args.plan.name, global.namespace.as_deref())?;
+    let session = wiring::session(global).await?;
+    let host = wiring::host(&args.plan.plugins, &session.api_servers);
+    let planned = args.plan.plan_with(&session, host.as_ref(), args.description.clone()).await;
+    let propagation = match args.cascade {
+        Cascade::Background => Propagation::Background,
+        Cascade::Foreground => Propagation::Foreground,
+        Cascade::Orphan => Propagation::Orphan,
+    };
+    let choices = Choices { propagation, ..Choices::default() };
+    running::carry_out(planned, session, host, choices, &args.output, printer).await
+}

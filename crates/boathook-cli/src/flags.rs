@@ -1,0 +1,103 @@
+//! Flags that several life-cycle commands share, with Helm's names and meaning.
+
+use std::collections::BTreeMap;
+
+use boathook_core::plan::RevisionOptions;
+use boathook_core::release::ServerSide;
+use boathook_core::release::codec::RESERVED_LABELS;
+use boathook_core::release::wasm_hooks::POINTER;
+use clap::{Args, ValueEnum};
+
+use crate::error::{CliError, USAGE};
+
+/// How objects are written (`--server-side`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServerSideArg {
+    /// As the release has it
+    Auto,
+    /// By server-side apply
+    True,
+    /// By creation and three-way patches, as Helm 3 does it
+    False,
+}
+
+impl From<ServerSideArg> for ServerSide {
+    fn from(arg: ServerSideArg) -> Self {
+        match arg {
+            ServerSideArg::Auto => Self::Auto,
+            ServerSideArg::True => Self::Yes,
+            ServerSideArg::False => Self::No,
+        }
+    }
+}
+
+/// What a new revision's record says.
+#[derive(Args, Clone)]
+pub(crate) struct RecordFlags {
+    /// What the release's history says of this revision
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// A label of the release record (repeatable, or separated by commas); an upgrade keeps the others, KEY=null removes one
+    #[arg(short, long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+impl RecordFlags {
+    /// The labels, without those that are not the user's to give.
+    pub(crate) fn labels(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let reserved = |key: &str| RESERVED_LABELS.contains(&key) || key == POINTER;
+        if self.labels.iter().any(|(key, _)| reserved(key)) {
+            let message = format!(
+                "user supplied labels contains system reserved label name. System labels: [{}]",
+                RESERVED_LABELS.join(" ")
+            );
+            return Err(CliError::new(USAGE, message).hint("give the label another name"));
+        }
+        Ok(self.labels.iter().cloned().collect())
+    }
+}
+
+/// How many records stay (`--history-max`).
+#[derive(Args, Clone)]
+pub(crate) struct HistoryFlags {
+    /// Keep at most this many revisions on record, the deployed one among them; 0: all
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, env = "HELM_MAX_HISTORY")]
+    pub(crate) history_max: u32,
+}
+
+/// Nothing chosen.
+pub(crate) fn no_revision_options() -> RevisionOptions {
+    RevisionOptions {
+        labels: BTreeMap::new(),
+        server_side: ServerSide::Auto,
+        history_max: 0,
+        description: None,
+        cleanup_on_fail: false,
+        rollback_on_failure: false,
+        keep_history: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn helms_labels_are_not_the_users() {
+        let flags =
+            |key: &str| RecordFlags { description: None, labels: vec![(key.to_owned(), "x".to_owned())] };
+        assert!(flags("team").labels().is_ok());
+        for key in ["status", POINTER] {
+            let error = flags(key).labels().unwrap_err();
+            assert_eq!(error.exit_code, USAGE);
+            assert!(error.message.ends_with("[name owner status version createdAt modifiedAt]"), "{error:?}");
+        }
+    }
+}

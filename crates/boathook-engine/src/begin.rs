@@ -1,0 +1,149 @@
+//! How operations begin: the history is read and the plan's basis found in it again, every ordinary object gets its place, and
+//! what must hold before anything changes is checked. Then the record is made. One file for what is special to an operation.
+
+mod install;
+mod namespace;
+mod objects;
+
+use boathook_core::plan::{Operation, Plan, ResourceStep, Step, StepAction, StepPhase};
+use boathook_core::release::basis::{self, Wish};
+use boathook_core::run_event::{ErrorCode, RunError};
+
+pub(crate) use objects::{Departing, Prepared};
+
+use self::objects::Texts;
+use crate::context::Context;
+use crate::fault;
+use crate::release_store::{ReleaseStore, StoreError, Stored, revisions};
+use crate::run::{Run, Stop};
+
+/// Helm's words where an object of the revision on the cluster has no place.
+const CURRENT_UNBUILT: &str = "unable to build kubernetes objects from current release manifest: ";
+
+/// What the phases deal with.
+#[derive(Default)]
+pub(crate) struct Work<'p> {
+    /// The ordinary objects to create or change, in order.
+    pub(crate) objects: Vec<Prepared<'p>>,
+    /// The ordinary objects that leave the release, in order.
+    pub(crate) departing: Vec<Departing<'p>>,
+}
+
+/// Begins the operation of a run.
+pub(crate) async fn begin<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
+    let context = run.context;
+    if matches!(run.plan.operation, Operation::Run(_)) {
+        return Ok(Work::default());
+    }
+    let checked = context.unless_cancelled(check(run)).await.ok_or(Stop::Interrupted)?;
+    let (history, work) = checked?;
+    record(run, history).await?;
+    Ok(work)
+}
+
+async fn check<'p>(run: &mut Run<'p>) -> Result<(Vec<Stored>, Work<'p>), Stop> {
+    let (plan, context) = (run.plan, run.context);
+    let history = history(plan, context).await?;
+    let work = match plan.operation {
+        Operation::Install => install::check(run).await?,
+        Operation::Upgrade => upgrade(plan, context).await.map_err(Stop::refused)?,
+        Operation::Rollback => rollback(plan, context).await.map_err(Stop::refused)?,
+        Operation::Uninstall => uninstall(plan, context).await.map_err(Stop::refused)?,
+        Operation::Test | Operation::Run(_) => Work::default(),
+    };
+    Ok((history, work))
+}
+
+/// The release's history, if the plan still fits to it.
+async fn history(plan: &Plan, context: &Context) -> Result<Vec<Stored>, Stop> {
+    let release = &plan.release;
+    let store = ReleaseStore::new(context.cluster.as_ref());
+    let listing = store.history(&release.namespace, &release.name).await;
+    let listing = listing.map_err(|error| Stop::refused(store_error(&error)))?;
+    let wish = Wish {
+        to: plan.basis.target,
+        // That a history may be replaced was decided when the plan was made.
+        replace: plan.basis.last.is_some(),
+        keep_history: plan.keep_history,
+    };
+    let basis = basis::find(plan.operation, wish, &release.name, &revisions(&listing.releases));
+    match basis {
+        Err(refusal) => Err(Stop::Refused(refusal)),
+        Ok(basis) if basis == plan.basis => Ok(listing.releases),
+        Ok(_) => {
+            let message = format!("release {} was changed since this plan was made", release.name);
+            let hint = Some(
+                "another operation was faster: look at its history, and run the command again".to_owned(),
+            );
+            Err(Stop::refused(RunError { hint, ..RunError::new(ErrorCode::Locked, message) }))
+        }
+    }
+}
+
+async fn upgrade<'p>(plan: &'p Plan, context: &Context) -> Result<Work<'p>, RunError> {
+    let texts = Texts { unbuilt: "", conflict: Some("unable to continue with update: ") };
+    let departing = objects::departing(context, plan, CURRENT_UNBUILT).await?;
+    let objects = objects::prepare(context, plan, &texts).await?;
+    Ok(Work { objects, departing })
+}
+
+/// A rollback adopts without asking, as Helm has it: it is the way out of a half-done upgrade.
+async fn rollback<'p>(plan: &'p Plan, context: &Context) -> Result<Work<'p>, RunError> {
+    let unbuilt = "unable to build kubernetes objects from new release manifest: ";
+    let departing = objects::departing(context, plan, CURRENT_UNBUILT).await?;
+    let objects = objects::prepare(context, plan, &Texts { unbuilt, conflict: None }).await?;
+    Ok(Work { objects, departing })
+}
+
+async fn uninstall<'p>(plan: &'p Plan, context: &Context) -> Result<Work<'p>, RunError> {
+    let unbuilt = "unable to build kubernetes objects for delete: ";
+    let departing = objects::departing(context, plan, unbuilt).await?;
+    Ok(Work { objects: Vec::new(), departing })
+}
+
+/// Makes the record, or takes the one that is there.
+async fn record(run: &mut Run<'_>, history: Vec<Stored>) -> Result<(), Stop> {
+    if run.context.options.dry_run {
+        return Ok(());
+    }
+    let (plan, context) = (run.plan, run.context);
+    run.recorder.begin(plan, context, history).await.map_err(|error| {
+        let told = match error {
+            StoreError::AlreadyExists => in_use(plan),
+            error => store_error(&error),
+        };
+        match run.recorder.status() {
+            None => Stop::refused(told),
+            Some(_) => Stop::failed(told),
+        }
+    })
+}
+
+/// Somebody made the same revision in between.
+fn in_use(plan: &Plan) -> RunError {
+    if plan.operation == Operation::Install {
+        return *basis::name_in_use();
+    }
+    let hint =
+        Some("another operation was faster: look at its history, and run the command again".to_owned());
+    RunError { hint, ..RunError::new(ErrorCode::Locked, StoreError::AlreadyExists.to_string()) }
+}
+
+/// The error of a store that was asked for a release.
+fn store_error(error: &StoreError) -> RunError {
+    match error {
+        StoreError::Conflict { .. } => RunError::new(ErrorCode::Locked, error.to_string()),
+        StoreError::Cluster(cluster) => fault::of_records(cluster, error.to_string()),
+        StoreError::AlreadyExists | StoreError::NotFound | StoreError::Name(_) | StoreError::Decode(_) => {
+            RunError::new(ErrorCode::ReleaseConflict, error.to_string())
+        }
+    }
+}
+
+/// The steps of a phase that apply an object.
+fn resources(plan: &Plan, phase: StepPhase) -> impl Iterator<Item = (&Step, &ResourceStep)> {
+    plan.steps_of(phase).filter_map(|step| match &step.action {
+        StepAction::Resource(resource) => Some((step, resource.as_ref())),
+        StepAction::Hook(_) | StepAction::Delete(_) | StepAction::Wait(_) => None,
+    })
+}

@@ -1,0 +1,1 @@
+//! Ordinary objects that leave a release.
