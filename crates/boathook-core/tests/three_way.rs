@@ -4,6 +4,8 @@
 
 mod json_patch;
 
+use std::sync::LazyLock;
+
 use boathook_core::Object;
 use boathook_core::three_way::{CustomKinds, Unmergeable, Update, three_way};
 use json_patch::edited;
@@ -12,12 +14,11 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::{Value, json};
 
-fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/three-way.json")).unwrap()
-}
+static VECTORS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("vectors/three-way.json")).unwrap());
 
-fn answer(vectors: &Value, case: &Value) -> Result<Update, Unmergeable> {
-    let base = &vectors["objects"][case["base"].as_str().unwrap()];
+fn answer(case: &Value) -> Result<Update, Unmergeable> {
+    let base = &VECTORS["objects"][case["base"].as_str().unwrap()];
     let object = |part: &str| {
         let names = case[part].as_array().unwrap().iter();
         let object = names.fold(base["object"].clone(), |object, name| {
@@ -31,8 +32,7 @@ fn answer(vectors: &Value, case: &Value) -> Result<Update, Unmergeable> {
 
 #[test]
 fn every_patch_is_helms() {
-    let vectors = vectors();
-    let cases = vectors["cases"].as_array().unwrap();
+    let cases = VECTORS["cases"].as_array().unwrap();
     assert!(cases.len() > 500);
     let mut wrong = Vec::new();
     for case in cases {
@@ -42,7 +42,7 @@ fn every_patch_is_helms() {
             (Some("strategic"), patch) => Some(Update::StrategicMerge(patch.clone())),
             (_, patch) => Some(Update::JsonMerge(patch.clone())),
         };
-        let answer = answer(&vectors, case);
+        let answer = answer(case);
         if answer.clone().ok() != expected {
             wrong.push(format!("{case}\n  {answer:?}"));
         }
@@ -111,8 +111,7 @@ proptest! {
     /// In any three states that a Deployment gets into by the edits of the vectors.
     #[test]
     fn what_only_others_set_is_left_alone(picks in vec(subsequence((0..40).collect::<Vec<usize>>(), 0..6), 3)) {
-        let vectors = vectors();
-        let base = &vectors["objects"]["deployment"];
+        let base = &VECTORS["objects"]["deployment"];
         let edits: Vec<&Value> = base["edits"].as_object().unwrap().values().collect();
         let mut states: Vec<Value> = picks
             .iter()
