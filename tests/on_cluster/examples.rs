@@ -124,10 +124,13 @@ fn annotated_jobs(place: &Place) {
     exit 0
     --- stdout
     Release web is deployed in NAMESPACE, revision 1 · [duration]
-      2 hooks: 2 succeeded
+      5 hooks: 5 succeeded
     --- stderr
-      ok      pre-install   Job/ensure-config  created ConfigMap NAMESPACE/my-app-config  [duration]
-      ok      post-install  Job/notify         notified 127.0.0.1:[port] (200)  [duration]
+      ok      pre-install   ServiceAccount/ensure-config  created  [duration]
+      ok      pre-install   Role/ensure-config            created  [duration]
+      ok      pre-install   RoleBinding/ensure-config     created  [duration]
+      ok      pre-install   Job/ensure-config             created ConfigMap NAMESPACE/my-app-config  [duration]
+      ok      post-install  Job/notify                    notified 127.0.0.1:[port] (200)  [duration]
     ");
     assert_eq!(receiver.next().body, sent(&place.namespace));
     assert!(made(place));
@@ -148,7 +151,7 @@ fn chart(place: &Place, helm: Tool) {
     let helm = helm.find().unwrap();
     let run = place.run(&["install", "web", "first-chart", "--helm", helm.to_str().unwrap()]).ok();
     assert!(
-        run.stdout.contains("2 hooks: 2 succeeded\n  1 object: 1 created (ConfigMap/web-release)"),
+        run.stdout.contains("5 hooks: 5 succeeded\n  1 object: 1 created (ConfigMap/web-release)"),
         "{run}"
     );
     assert_eq!(receiver.next().body, sent(&place.namespace));
