@@ -6,7 +6,7 @@ use boathook_tests::receiver::Receiver;
 use crate::place::Place;
 use crate::{snapshot, tests};
 
-tests![plugins, annotated_jobs, chart_with_helm_3, chart_with_helm_4, events_alone];
+tests![plugins, annotated_jobs, chart_with_helm_3, chart_with_helm_4, events_alone, a_plugin_alone];
 
 /// What the webhook gets.
 fn sent(namespace: &str) -> String {
@@ -194,4 +194,27 @@ fn events_alone(place: &Place) {
     --- stdout
     NAME  NAMESPACE  REVISION  UPDATED  STATUS  CHART  APP VERSION
     ");
+}
+
+fn a_plugin_alone(place: &Place) {
+    place.env.write(
+        "grant.yaml",
+        "kubernetes: [{apiGroups: [''], resources: [configmaps], verbs: [get, create]}]\n",
+    );
+    let config = r#"{"object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"b": "c"}}}"#;
+    let args = ["plugin", "run", "ensure", "--config", config, "--grant", "grant.yaml"];
+    snapshot!(place.run(&args), @r"
+    exit 0
+    --- stdout
+    Done for release plugin-run in NAMESPACE · [duration]
+      1 hook: 1 succeeded
+    --- stderr
+      ok      pre-install   WasmHook/ensure  created ConfigMap NAMESPACE/a  [duration]
+    ");
+    assert_eq!(place.object("configmaps/a").unwrap()["data"]["b"], "c");
+    // What is not granted is not asked for.
+    let secret = config.replace("ConfigMap", "Secret").replace("\"data\"", "\"stringData\"");
+    let run = place.run(&["plugin", "run", "ensure", "--config", &secret, "--grant", "grant.yaml"]);
+    assert_eq!(run.code, Some(6), "{run}");
+    assert_eq!(place.object("secrets/a"), None);
 }

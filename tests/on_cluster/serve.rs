@@ -9,7 +9,7 @@ use boathook_test_cluster::tools::Tool;
 use boathook_tests::env::{Run, built};
 
 use crate::place::Place;
-use crate::tests;
+use crate::{snapshot, tests};
 
 tests![nothing_is_left_of_a_cluster_whose_process_is_killed];
 
@@ -39,7 +39,37 @@ fn nothing_is_left_of_a_cluster_whose_process_is_killed(place: &Place) {
 
     let running = processes_in(&folder);
     assert!(running.len() > 3, "etcd, API server, controllers, a pod: {running:?}");
+    // An install that waits when the API server goes.
+    place.env.write(
+        "hooks.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: waits, annotations: {helm.sh/hook: pre-install}}, spec: {restartPolicy: Never, \
+         containers: [{name: main, image: busybox, command: [sh, -c, echo here; sleep 1000]}]}}",
+    );
+    let mut install = place.env.command(&["install", "web", "hooks.yaml", "--timeout", "5s"]);
+    install.arg("--kubeconfig").arg(admin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut install = install.spawn().unwrap();
+    let mut lines = BufReader::new(install.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.ends_with("here")));
+
     drop(first);
+    let said: Vec<String> = lines.collect();
+    let output = install.wait_with_output().unwrap();
+    snapshot!(format!("{}{}", String::from_utf8(output.stdout).unwrap(), said.join("\n")), @r"
+    Release web is failed in default, revision 1 · [duration] (exit code 1)
+      1 hook: 0 succeeded, 1 failed
+      note the end of the operation could not be recorded: cannot reach the cluster at https://127.0.0.1:[port]: Connection refused (os error 111)
+      failed  pre-install   Pod/waits  resource Pod/default/waits not ready. status: InProgress, message: Pod in progress\u{a}context deadline exceeded  [duration]
+
+    failed: Pod/waits (pre-install): resource Pod/default/waits not ready. status: InProgress, message: Pod in progress
+    context deadline exceeded
+
+      hook     hooks.yaml:1
+      details  cannot reach the cluster at https://127.0.0.1:[port]: Connection refused (os error 111)
+      log      here
+
+      raise the hook's timeout, or look at why it hangs; its object was left running
+    ");
+    assert_eq!(output.status.code(), Some(1), "its time was over");
     for _ in 0..200 {
         if processes_in(&folder).is_empty() {
             return;
