@@ -193,7 +193,7 @@ pub fn boathook() -> PathBuf {
 }
 
 /// A program of the workspace: tests lie in a folder beside it.
-fn built(name: &str) -> PathBuf {
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().and_then(Path::parent).unwrap().join(name);
     assert!(path.is_file(), "{} is not there: run `cargo xtask test`, which builds it first", path.display());

@@ -280,10 +280,13 @@ fn jobs_with_an_annotation_run_the_plugin() {
     exit 0
     --- stdout
     Release web is deployed in default, revision 1 · [duration]
-      2 hooks: 2 succeeded
+      5 hooks: 5 succeeded
     --- stderr
-      ok      pre-install   Job/ensure-config  created ConfigMap default/my-app-config  [duration]
-      ok      post-install  Job/notify         notified 127.0.0.1:[port] (200)  [duration]
+      ok      pre-install   ServiceAccount/ensure-config  created  [duration]
+      ok      pre-install   Role/ensure-config            created  [duration]
+      ok      pre-install   RoleBinding/ensure-config     created  [duration]
+      ok      pre-install   Job/ensure-config             created ConfigMap default/my-app-config  [duration]
+      ok      post-install  Job/notify                    notified 127.0.0.1:[port] (200)  [duration]
     ");
     assert_eq!(receiver.next().body, SENT);
     assert!(stored_object(&env, "Job", "ensure-config").is_none(), "no Job was made");

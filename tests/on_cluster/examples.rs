@@ -6,7 +6,7 @@ use boathook_tests::receiver::Receiver;
 use crate::place::Place;
 use crate::{snapshot, tests};
 
-tests![plugins, annotated_jobs, chart_with_helm_3, chart_with_helm_4, events_alone];
+tests![plugins, annotated_jobs, chart_with_helm_3, chart_with_helm_4, events_alone, a_plugin_alone];
 
 /// What the webhook gets.
 fn sent(namespace: &str) -> String {
@@ -124,10 +124,13 @@ fn annotated_jobs(place: &Place) {
     exit 0
     --- stdout
     Release web is deployed in NAMESPACE, revision 1 · [duration]
-      2 hooks: 2 succeeded
+      5 hooks: 5 succeeded
     --- stderr
-      ok      pre-install   Job/ensure-config  created ConfigMap NAMESPACE/my-app-config  [duration]
-      ok      post-install  Job/notify         notified 127.0.0.1:[port] (200)  [duration]
+      ok      pre-install   ServiceAccount/ensure-config  created  [duration]
+      ok      pre-install   Role/ensure-config            created  [duration]
+      ok      pre-install   RoleBinding/ensure-config     created  [duration]
+      ok      pre-install   Job/ensure-config             created ConfigMap NAMESPACE/my-app-config  [duration]
+      ok      post-install  Job/notify                    notified 127.0.0.1:[port] (200)  [duration]
     ");
     assert_eq!(receiver.next().body, sent(&place.namespace));
     assert!(made(place));
@@ -148,7 +151,7 @@ fn chart(place: &Place, helm: Tool) {
     let helm = helm.find().unwrap();
     let run = place.run(&["install", "web", "first-chart", "--helm", helm.to_str().unwrap()]).ok();
     assert!(
-        run.stdout.contains("2 hooks: 2 succeeded\n  1 object: 1 created (ConfigMap/web-release)"),
+        run.stdout.contains("5 hooks: 5 succeeded\n  1 object: 1 created (ConfigMap/web-release)"),
         "{run}"
     );
     assert_eq!(receiver.next().body, sent(&place.namespace));
@@ -191,4 +194,27 @@ fn events_alone(place: &Place) {
     --- stdout
     NAME  NAMESPACE  REVISION  UPDATED  STATUS  CHART  APP VERSION
     ");
+}
+
+fn a_plugin_alone(place: &Place) {
+    place.env.write(
+        "grant.yaml",
+        "kubernetes: [{apiGroups: [''], resources: [configmaps], verbs: [get, create]}]\n",
+    );
+    let config = r#"{"object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"b": "c"}}}"#;
+    let args = ["plugin", "run", "ensure", "--config", config, "--grant", "grant.yaml"];
+    snapshot!(place.run(&args), @r"
+    exit 0
+    --- stdout
+    Done for release plugin-run in NAMESPACE · [duration]
+      1 hook: 1 succeeded
+    --- stderr
+      ok      pre-install   WasmHook/ensure  created ConfigMap NAMESPACE/a  [duration]
+    ");
+    assert_eq!(place.object("configmaps/a").unwrap()["data"]["b"], "c");
+    // What is not granted is not asked for.
+    let secret = config.replace("ConfigMap", "Secret").replace("\"data\"", "\"stringData\"");
+    let run = place.run(&["plugin", "run", "ensure", "--config", &secret, "--grant", "grant.yaml"]);
+    assert_eq!(run.code, Some(6), "{run}");
+    assert_eq!(place.object("secrets/a"), None);
 }

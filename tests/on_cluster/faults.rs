@@ -182,10 +182,9 @@ fn a_token_that_is_not_valid_any_more(place: &Place) {
 }
 
 fn a_certificate_of_somebody_else(place: &Place) {
-    let text = std::fs::read_to_string(place.env.path("kubeconfig")).unwrap();
     // A certificate that signed nothing here.
     place.env.write("other.crt", include_str!("other.crt"));
-    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut config = place.kubectl(&["config", "view", "--raw", "-o", "json"]).ok().json();
     let cluster = config["clusters"][0]["cluster"].as_object_mut().unwrap();
     cluster.remove("certificate-authority-data");
     cluster.insert("certificate-authority".to_owned(), place.env.path("other.crt").to_str().unwrap().into());
@@ -282,7 +281,10 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: 
 /// No ConfigMap in this namespace may be named so.
 fn deny(place: &Place, name: &str) {
     let policy = format!("{name}-{}", place.namespace);
-    let (namespace, name) = (&place.namespace, name);
+    let namespace = &place.namespace;
+    for kind in ["validatingadmissionpolicybindings", "validatingadmissionpolicies"] {
+        place.remove_later(format!("/apis/admissionregistration.k8s.io/v1/{kind}/{policy}"));
+    }
     place.apply(&format!(
         "apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
@@ -370,6 +372,8 @@ spec:
 
 fn a_webhook_that_cannot_be_called(place: &Place) {
     let namespace = &place.namespace;
+    let kind = "validatingwebhookconfigurations";
+    place.remove_later(format!("/apis/admissionregistration.k8s.io/v1/{kind}/absent-{namespace}"));
     place.apply(&format!(
         "apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration

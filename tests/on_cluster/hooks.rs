@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
+use boathook_test_cluster::tools::Tool;
 use boathook_tests::receiver::Receiver;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,6 +13,7 @@ use crate::{snapshot, tests};
 
 tests![
     the_example_with_images,
+    the_example_chart_by_helm_itself,
     logs_are_streamed_while_the_job_runs,
     a_failing_job_gives_its_reason,
     a_failing_pod_gives_its_reason,
@@ -75,6 +77,19 @@ fn the_example_with_images(place: &Place) {
     assert_eq!(place.object("configmaps/my-app-config").unwrap()["data"]["setting"], "initial_value");
     assert!(place.object("batch/v1/jobs/ensure-config").is_some());
     assert_eq!(place.object("batch/v1/jobs/notify"), None, "its policy is hook-succeeded");
+}
+
+/// What its annotations say to Boathook does not keep Helm from running its containers.
+fn the_example_chart_by_helm_itself(place: &Place) {
+    let receiver = Receiver::start();
+    place.env.example("first-chart", receiver.port);
+    for (helm, name) in [(Tool::Helm3, "three"), (Tool::Helm4, "four")] {
+        place.helm(helm, &["install", name, "first-chart", "--timeout", "60s"]).ok();
+        assert!(receiver.next().body.contains(&format!("release '{name}'")));
+        assert!(place.object("configmaps/my-app-config").is_some());
+        assert!(place.object(&format!("batch/v1/jobs/{name}-ensure-config")).is_some());
+        place.kubectl(&["delete", "configmap", "my-app-config"]).ok();
+    }
 }
 
 fn logs_are_streamed_while_the_job_runs(place: &Place) {

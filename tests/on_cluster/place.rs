@@ -1,11 +1,13 @@
 //! Where one test runs: a namespace of the cluster and a folder of this machine.
 
+use std::cell::RefCell;
 use std::process::Command;
 
 use boathook_test_cluster::Cluster;
 use boathook_test_cluster::tools::Tool;
 use boathook_tests::env::{Run, TestEnv};
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 /// What the namespace of a test is called in what is compared. It is as long as the real name: tables stay as they are.
 const NAMESPACE: &str = "NAMESPACE";
@@ -14,13 +16,26 @@ pub(crate) struct Place<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) env: TestEnv,
     pub(crate) namespace: String,
+    /// Objects without a namespace that the test made.
+    made: RefCell<Vec<String>>,
+}
+
+impl Drop for Place<'_> {
+    /// A cluster that outlives the test is left as it was found.
+    fn drop(&mut self) {
+        let namespace = Cluster::is_given().then(|| format!("/api/v1/namespaces/{}", self.namespace));
+        for path in self.made.borrow_mut().drain(..).chain(namespace) {
+            // It may be gone already, or never have come.
+            drop(self.cluster.send(Method::DELETE, &path, &json!({})));
+        }
+    }
 }
 
 impl<'a> Place<'a> {
     pub(crate) fn new(cluster: &'a Cluster, name: &str) -> Self {
         let env = TestEnv::new();
         std::fs::copy(cluster.kubeconfig(), env.path("kubeconfig")).unwrap();
-        Self { cluster, env, namespace: cluster.namespace(name).unwrap() }
+        Self { cluster, env, namespace: cluster.namespace(name).unwrap(), made: RefCell::default() }
     }
 
     /// The program in the test's namespace, as somebody who may do everything.
@@ -56,6 +71,11 @@ impl<'a> Place<'a> {
         let mut command = self.env.prepare(Command::new(tool.find().unwrap()), args);
         command.args(["--namespace", &self.namespace, "--kubeconfig", "kubeconfig"]);
         self.finish(command)
+    }
+
+    /// Removes an object without a namespace at the end, by its path in the API.
+    pub(crate) fn remove_later(&self, path: String) {
+        self.made.borrow_mut().push(path);
     }
 
     /// Applies manifests.

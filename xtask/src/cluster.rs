@@ -3,19 +3,19 @@
 use std::fs::{File, TryLockError};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{cargo, execute, target};
+use crate::{built, cargo, execute, target};
 
 /// Starts it unless it runs, and tells how to use it.
 pub(crate) fn up() -> Result<()> {
     if running()?.is_none() {
         let program = program()?;
-        execute(Command::new(&program).arg("tools").stdout(Stdio::null()))?;
+        tools(&program)?;
         let folder = folder();
         let errors = folder.with_extension("log");
         let mut serve = Command::new(program);
@@ -67,13 +67,23 @@ pub(crate) fn status() -> Result<()> {
 }
 
 /// Makes the tools and prints where they are, for `eval`.
-pub(crate) fn tools() -> Result<()> {
-    let output = Command::new(program()?).arg("tools").stderr(Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "the tools cannot be made: {}", output.status);
-    for line in String::from_utf8(output.stdout)?.lines() {
-        println!("export {line}");
+pub(crate) fn print_tools() -> Result<()> {
+    for (variable, path) in tools(&program()?)? {
+        println!("export {variable}='{path}'");
     }
     Ok(())
+}
+
+/// Makes the tools and gives variables that name them: `BOATHOOK_HELM`, `BOATHOOK_KUBECTL`, …
+pub(crate) fn tools(program: &Path) -> Result<Vec<(String, String)>> {
+    let output = Command::new(program).arg("tools").stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "the tools cannot be made: {}", output.status);
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, path)| (name.into(), path.into()))
+        .collect())
 }
 
 fn folder() -> PathBuf {
@@ -82,7 +92,7 @@ fn folder() -> PathBuf {
 
 fn program() -> Result<PathBuf> {
     cargo(&["build", "--quiet", "--package", "boathook-test-cluster"])?;
-    Ok(target().join("debug/boathook-test-cluster"))
+    Ok(built())
 }
 
 /// The process that runs the cluster: it holds the lock of the folder.

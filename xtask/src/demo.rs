@@ -112,7 +112,8 @@ fn program() -> PathBuf {
 }
 
 fn helm_is_there() -> bool {
-    Command::new("helm").arg("version").output().is_ok_and(|output| output.status.success())
+    let helm = std::env::var_os("BOATHOOK_HELM").unwrap_or_else(|| "helm".into());
+    Command::new(helm).arg("version").output().is_ok_and(|output| output.status.success())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

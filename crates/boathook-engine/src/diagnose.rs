@@ -10,7 +10,7 @@ use boathook_core::readiness::pod_problem;
 use boathook_core::run_event::{ErrorCode, RunError};
 use tokio::time::timeout;
 
-use crate::cluster::{Cluster, ListOptions};
+use crate::cluster::{Cluster, ClusterErrorKind, ListOptions};
 use crate::follow::pods_of;
 use crate::locate::waiter_name;
 
@@ -64,16 +64,26 @@ struct Why {
 }
 
 async fn explain(cluster: &dyn Cluster, target: &Target, wait: HookWait) -> Why {
-    timeout(PATIENCE, look(cluster, target, wait)).await.unwrap_or_default()
+    timeout(PATIENCE, look(cluster, target, wait)).await.unwrap_or_else(|_| Why {
+        details: vec![format!("the API server did not say why within {} s", PATIENCE.as_secs())],
+        ..Why::default()
+    })
 }
 
 async fn look(cluster: &dyn Cluster, target: &Target, wait: HookWait) -> Why {
+    let mut why = Why::default();
+    let object = cluster.get(target).await;
+    if let Err(error) = &object
+        && error.kind == ClusterErrorKind::Unreachable
+    {
+        why.details.push(error.message.clone());
+        return why;
+    }
     let pods = match wait {
         HookWait::Job => pods_of(cluster, target).await,
-        HookWait::Pod => cluster.get(target).await.into_iter().collect(),
+        HookWait::Pod => object.into_iter().collect(),
         HookWait::None => Vec::new(),
     };
-    let mut why = Why::default();
     for pod in &pods {
         if let Some(problem) = pod_problem(pod) {
             why.details.push(format!("pod {}: {problem}", pod.name()));

@@ -78,11 +78,13 @@ impl Hasher for Sha256Hasher {
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
+    /// From this size on a command is mapped.
+    mapped_from: usize,
 }
 
 impl Cache {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, mapped_from: MAPPED }
     }
 
     /// The code under this key, if there is some that can be trusted.
@@ -109,7 +111,7 @@ impl Cache {
             Code::Command(module) => module.serialize(),
         };
         let stored = serialized.map_err(|error| error.to_string()).and_then(|code| {
-            if is_command && code.len() >= MAPPED {
+            if is_command && code.len() >= self.mapped_from {
                 mapped::store(self, key, &code)
             } else {
                 private::write(&self.folder, &self.path(key), &[&header(key, &code), &code])

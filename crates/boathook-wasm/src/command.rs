@@ -99,7 +99,9 @@ struct Caps {
 impl Caps {
     fn of(call: &PluginCall) -> Self {
         match call.extras.report_bytes {
-            Some(bytes) => Self { line: bytes.max(MAX_BODY_BYTES), data: bytes, message: bytes },
+            Some(bytes) => {
+                Self { line: bytes.max(MAX_BODY_BYTES), data: bytes, message: bytes.max(MAX_LINE_BYTES) }
+            }
             None => Self { line: MAX_BODY_BYTES, data: MAX_OUTPUT_BYTES, message: MAX_LINE_BYTES },
         }
     }

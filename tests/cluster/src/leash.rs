@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn nothing_is_left_when_the_leash_is_let_go() {
         // A grandchild that nobody waits for holds the pipe open: reading ends when it is gone.
-        let mut command = sh("sleep 1000 & sleep 1000");
+        let mut command = sh("sleep 20 & sleep 20");
         let (mut read, write) = io::pipe().unwrap();
         command.stdout(write);
         let mut leashed = Leashed::start(command).unwrap();

@@ -35,7 +35,7 @@ fn tools() -> Result<()> {
     for tool in Tool::ALL {
         match tool.make(&mut tell) {
             Ok(path) => println!("{}={}", tool.variable(), path.display()),
-            Err(error) => eprintln!("{tool:?} cannot be had: {error:#}"),
+            Err(error) => eprintln!("{tool} cannot be had: {error:#}"),
         }
     }
     Ok(())

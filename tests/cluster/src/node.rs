@@ -27,6 +27,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::leash::Group;
 use crate::node::environment::Variables;
@@ -44,6 +45,8 @@ pub(crate) struct Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        // Nothing is started again.
+        self.context.stopping.cancel();
         for task in &self.tasks {
             task.abort();
         }
@@ -65,6 +68,8 @@ struct Context {
     /// The processes of containers, by pod and index.
     running: Mutex<HashMap<(String, usize), Group>>,
     addresses: AtomicU32,
+    /// The node ends.
+    stopping: CancellationToken,
 }
 
 /// Starts the node and waits until it is registered and takes pods.
@@ -82,6 +87,7 @@ pub(crate) async fn start(kube: &Path, folder: &Path, server: &str) -> Result<No
         logs,
         running: Mutex::default(),
         addresses: AtomicU32::new(0),
+        stopping: CancellationToken::new(),
     });
     register::write_apk(&context.alpine())?;
     register::register(&client, port).await?;

@@ -2,6 +2,7 @@
 //! `$XDG_CACHE_HOME/boathook-test-tools/NAME-HASH/`, HASH being that of all they are made from. A folder appears there by a rename when it
 //! is complete, so what is there is whole, and two runs at once do not meet.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,7 +66,7 @@ impl Tool {
     /// It was not.
     pub fn find(self) -> Result<PathBuf> {
         let path = self.path()?;
-        ensure!(path.is_file(), "{self:?} is not built yet: run `cargo xtask cluster tools` once");
+        ensure!(path.is_file(), "{self} is not there yet: run `cargo xtask cluster tools` once");
         Ok(path)
     }
 
@@ -105,6 +106,17 @@ impl Tool {
             Self::Helm3 => keyed("helm3", &[HELM3, HELM3_FLAGS]),
             Self::Helm4 => keyed("helm4", &[HELM4[0], HELM4[1], WHEEL_PY]),
         }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kube => "the control plane of Kubernetes 1.36.3",
+            Self::Kubectl => "kubectl 1.36.3",
+            Self::Helm3 => "Helm 3.22.0",
+            Self::Helm4 => "Helm 4.3.1",
+        })
     }
 }
 

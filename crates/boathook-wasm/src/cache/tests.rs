@@ -15,12 +15,17 @@ struct Fixture {
 
 /// A cache that holds one module.
 fn fixture() -> Fixture {
+    fixture_with(MAPPED)
+}
+
+/// The same with a module that is mapped from this size on.
+fn fixture_with(mapped_from: usize) -> Fixture {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("boathook/compiled");
     let engine = Engine::default();
     let wasm = wat::parse_str("(module (func (export \"_start\")))").unwrap();
     let key = Key::new(&engine, "sha256:00", PluginForm::Command);
-    let cache = Cache::new(folder.clone());
+    let cache = Cache { mapped_from, ..Cache::new(folder.clone()) };
     cache.store(&key, &Code::Command(Module::new(&engine, wasm).unwrap()));
     let fixture = Fixture { _outer: outer, folder, engine, key, cache };
     assert!(fixture.loads(), "the fixture itself is fine");
@@ -34,6 +39,14 @@ impl Fixture {
 
     fn file(&self) -> PathBuf {
         self.cache.path(&self.key)
+    }
+
+    fn image(&self) -> PathBuf {
+        self.file().with_extension("image")
+    }
+
+    fn seal(&self) -> PathBuf {
+        self.file().with_extension("seal")
     }
 }
 
@@ -136,4 +149,56 @@ fn a_cache_that_cannot_be_written_is_only_slow() {
     let key = Key::new(&engine, "sha256:00", PluginForm::Command);
     cache.store(&key, &Code::Command(Module::new(&engine, "\0asm\x01\0\0\0").unwrap()));
     assert!(cache.load(&engine, &key, PluginForm::Command).is_none());
+}
+
+#[test]
+fn large_code_is_mapped_from_a_file_of_its_own_with_a_seal_beside_it() {
+    let fixture = fixture_with(0);
+    assert!(!fixture.file().exists());
+    assert_eq!((mode(&fixture.image()), mode(&fixture.seal())), (0o600, 0o600));
+    let names: Vec<_> = std::fs::read_dir(&fixture.folder).unwrap().collect();
+    assert_eq!(names.len(), 2, "no temporary file is left");
+}
+
+#[test]
+fn a_changed_image_is_useless_and_a_copied_one_is_sealed_again() {
+    let fixture = fixture_with(0);
+    let (good, seal) = (std::fs::read(fixture.image()).unwrap(), std::fs::read(fixture.seal()).unwrap());
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 0x40;
+    std::fs::write(fixture.image(), bad).unwrap();
+    assert!(!fixture.loads(), "another content");
+    std::fs::write(fixture.image(), &good[..good.len() - 1]).unwrap();
+    assert!(!fixture.loads(), "cut");
+    std::fs::write(fixture.image(), &good).unwrap();
+    assert!(fixture.loads(), "the same content, written again");
+    let sealed = std::fs::read(fixture.seal()).unwrap();
+    assert_ne!(sealed, seal, "the seal names the file as it is now");
+    assert!(fixture.loads());
+    assert_eq!(std::fs::read(fixture.seal()).unwrap(), sealed, "it is not hashed again");
+}
+
+#[test]
+fn a_seal_that_is_not_whole_or_of_another_key_is_none() {
+    let fixture = fixture_with(0);
+    let good = std::fs::read(fixture.seal()).unwrap();
+    for at in [0, 20, 60] {
+        let mut bad = good.clone();
+        bad[at] ^= 0x40;
+        std::fs::write(fixture.seal(), bad).unwrap();
+        // A changed hash is believed while the file is the one that was sealed: whoever can write it can write both.
+        assert_eq!(fixture.loads(), at == 60, "changed at {at}");
+    }
+    for size in [0, 10, good.len() - 60] {
+        std::fs::write(fixture.seal(), &good[..size]).unwrap();
+        assert!(!fixture.loads(), "cut to {size}");
+    }
+    std::fs::write(fixture.seal(), &good).unwrap();
+    set_mode(&fixture.seal(), 0o620);
+    assert!(!fixture.loads(), "a seal that others can write");
+    set_mode(&fixture.seal(), 0o600);
+    set_mode(&fixture.image(), 0o602);
+    assert!(!fixture.loads(), "an image that others can write");
+    set_mode(&fixture.image(), 0o600);
+    assert!(fixture.loads());
 }

@@ -23,11 +23,12 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 use crate::fake_cluster::FakeCluster;
 
 /// Every guest. A file that is not here fails `every_guest_is_used`.
-pub(crate) const GUESTS: [&str; 22] = [
+pub(crate) const GUESTS: [&str; 23] = [
     "command",
     "exit-code",
     "get",
     "huge-list",
+    "input",
     "junk",
     "log",
     "log-flood",

@@ -94,7 +94,7 @@ impl Life {
             address: node.next_address(),
             statuses: Mutex::new(status::waiting(&pod)),
             changed: Notify::new(),
-            stopping: CancellationToken::new(),
+            stopping: node.stopping.child_token(),
             stopped: AtomicBool::new(false),
             over: AtomicBool::new(false),
             node,

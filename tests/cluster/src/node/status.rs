@@ -125,8 +125,9 @@ pub(crate) fn waiting(pod: &Pod) -> Vec<Status> {
 pub(crate) fn phase(statuses: &[Status], policy: RestartPolicy, stopped: bool) -> &'static str {
     let policy = if stopped { RestartPolicy::Never } else { policy };
     let mut init = statuses.iter().filter(|status| status.role == Role::Init);
+    let runs = statuses.iter().any(Status::runs);
     if init.clone().any(Status::failed) && policy == RestartPolicy::Never {
-        return "Failed";
+        return if runs { "Pending" } else { "Failed" };
     }
     if !init.all(Status::succeeded) {
         return "Pending";
@@ -136,7 +137,8 @@ pub(crate) fn phase(statuses: &[Status], policy: RestartPolicy, stopped: bool) -
     if main.iter().any(never_ran) {
         return if stopped { "Failed" } else { "Pending" };
     }
-    if main.iter().any(|status| status.runs()) || policy == RestartPolicy::Always {
+    // Nothing of a pod that has ended runs, its sidecars neither.
+    if runs || policy == RestartPolicy::Always {
         return "Running";
     }
     if main.iter().all(|status| status.succeeded()) {
@@ -285,7 +287,8 @@ mod tests {
         assert_eq!(phase_of(&[(Init, end(1)), (Main, waiting())], Never, false), "Failed");
         assert_eq!(phase_of(&[(Init, end(1)), (Main, waiting())], OnFailure, false), "Pending");
         assert_eq!(phase_of(&[(Init, end(0)), (Main, end(0))], Never, false), "Succeeded");
-        assert_eq!(phase_of(&[(Sidecar, running()), (Main, end(0))], Never, false), "Succeeded");
+        assert_eq!(phase_of(&[(Sidecar, running()), (Main, end(0))], Never, false), "Running");
+        assert_eq!(phase_of(&[(Sidecar, end(143)), (Main, end(0))], Never, false), "Succeeded");
     }
 
     #[test]
