@@ -46,7 +46,7 @@ pub(crate) struct Way {
 pub(crate) struct Expected {
     /// The text, or the error.
     pub(crate) result: Result<String, String>,
-    /// Lines of Helm's log.
+    /// Lines of Helm's log, sorted.
     pub(crate) log: Vec<String>,
 }
 
@@ -98,7 +98,11 @@ impl Case {
                 Head::Ours(name) => {
                     self::way(&mut case.ways, name)?.ours = Some(body.trim_end().to_owned());
                 }
-                Head::Log(name) => case.expect(name)?.log = body.lines().map(str::to_owned).collect(),
+                Head::Log(name) => {
+                    let log = &mut case.expect(name)?.log;
+                    *log = body.lines().map(str::to_owned).collect();
+                    log.sort();
+                }
             }
         }
         if case.ways.is_empty() { Err("no line begins with $".to_owned()) } else { Ok(case) }

@@ -88,7 +88,9 @@ impl Place {
         };
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         let is_log = |line: &&str| line.starts_with("level=");
-        let log = stderr.lines().filter(is_log).map(str::to_owned).collect();
+        let mut log: Vec<String> = stderr.lines().filter(is_log).map(str::to_owned).collect();
+        // Helm walks Go's maps where it warns of values: each run has an order of its own.
+        log.sort();
         let rest: Vec<&str> = stderr.lines().filter(|line| !is_log(line)).collect();
         let rest = rest.join("\n");
         let result = if output.status.success() {
