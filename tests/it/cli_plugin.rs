@@ -65,6 +65,49 @@ fn a_plugin_runs_under_a_grant() {
 }
 
 #[test]
+fn a_dry_run_tells_what_it_would_change() {
+    let env = TestEnv::new();
+    env.write("grant.yaml", GRANT.replace("get, create", "get, create, patch").as_str());
+    let plugin = |value: &str, more: &[&str]| {
+        let config =
+            CONFIG.replace("{\"k\": \"v\"}}", &format!("{{\"k\": \"{value}\"}}}}, \"mode\": \"apply\""));
+        let mut args =
+            vec!["plugin", "run", "ensure", "--grant", "grant.yaml", "--cluster", "embedded:s.json"];
+        args.extend(["--config", &config]);
+        args.extend(more);
+        env.run(&args).ok()
+    };
+    snapshot!(plugin("v", &["--dry-run", "-v"]), @r#"
+    exit 0
+    --- stdout
+      pre-install  WasmHook/ensure
+        + ConfigMap default/a
+            data.k  "v"
+            metadata.annotations["boathook.dev/release"]  "default/plugin-run"
+    Done for release plugin-run in default · [duration]
+      1 hook: 1 succeeded
+    --- stderr
+      ok      pre-install   WasmHook/ensure  created ConfigMap default/a  [duration]
+    "#);
+    plugin("v", &[]);
+    snapshot!(plugin("w", &["--dry-run"]), @r#"
+    exit 0
+    --- stdout
+      pre-install  WasmHook/ensure
+        ~ ConfigMap default/a
+            data.k  "v" → "w"
+    Done for release plugin-run in default · [duration]
+      1 hook: 1 succeeded
+    --- stderr
+      ok      pre-install   WasmHook/ensure  applied ConfigMap default/a  [duration]
+    "#);
+    assert!(
+        plugin("w", &["--dry-run", "-o", "json"]).stdout.contains(r#""before": "v""#),
+        "nothing was kept"
+    );
+}
+
+#[test]
 fn a_plugin_without_its_grant_is_refused_with_the_lines_to_add() {
     let env = TestEnv::new();
     let run =

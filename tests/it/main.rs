@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says no, also in what tests share")]
 
 mod cases;
+mod chart_values;
 mod cli_arguments;
 mod cli_bad_manifests;
 mod cli_bad_plugins;
 mod cli_chart;
+mod cli_chart_hostile;
 mod cli_clusters;
 mod cli_examples;
 mod cli_hostile;
@@ -15,6 +17,6 @@ mod cli_life_cycle;
 mod cli_plugin;
 mod cli_serve;
 mod cli_signals;
-mod env;
-mod receiver;
 mod reference;
+
+pub(crate) use boathook_tests::{env, receiver, snapshot};

@@ -2,22 +2,21 @@
 //! are recorded in docs/performance.md; nothing asserts them.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{cargo, plugins, root};
+use crate::{cargo, plugins, root, target};
 
 const RUNS: usize = 41;
 
 pub(crate) fn run() -> Result<()> {
     plugins::build()?;
     cargo(&["build", "--release", "--package", "boathook-cli"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let boathook = target.join("release/boathook");
-    let folder = target.join("bench");
+    let boathook = target().join("release/boathook");
+    let folder = target().join("bench");
     std::fs::create_dir_all(&folder)?;
     println!("release binary: {:.1} MB", std::fs::metadata(&boathook)?.len() as f64 / 1e6);
 

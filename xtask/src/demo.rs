@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::receiver::{self, Arrival, PORT};
-use crate::{build_all, execute, plugins, root};
+use crate::{build_all, execute, plugins, root, target};
 
 pub(crate) fn run() -> Result<()> {
     plugins::build()?;
@@ -108,8 +108,7 @@ impl Demo {
 
 /// The program that was built.
 fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug").join("boathook")
+    target().join("debug").join("boathook")
 }
 
 fn helm_is_there() -> bool {

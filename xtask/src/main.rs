@@ -1,8 +1,9 @@
-//! Tasks of the project: `cargo xtask demo | test | plugins | receiver | bench | tidy`. Plain programs that call cargo; nothing of
+//! Tasks of the project: `cargo xtask demo | test | plugins | cluster | receiver | bench | tidy`. Plain programs that call cargo; nothing of
 //! the product is in here.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells what it does")]
 
 mod bench;
+mod cluster;
 mod demo;
 mod plugins;
 mod receiver;
@@ -18,6 +19,10 @@ const HELP: &str = "usage: cargo xtask TASK
   demo       build everything, plugins included, and run the two worked examples on the embedded cluster
   test       build everything, plugins included, and run all tests
   plugins    build the plugins into target/boathook-plugins
+  cluster up|down|status
+             start a real Kubernetes API server on this machine for tests and trials, end it, or tell whether it runs
+  cluster tools
+             make what it and its tests consist of (kube-apiserver and others, Helm 3 and 4, kubectl) and print where it is
   receiver   print every webhook that arrives at http://127.0.0.1:8642/ (or --port N) until Ctrl-C
   bench      time the release build beside `true`
   tidy       check what the compiler does not: crates without IO, file sizes, links of the documents";
@@ -29,6 +34,10 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test", rest @ ..] => test(rest),
         ["plugins"] => plugins::build(),
+        ["cluster", "up"] => cluster::up(),
+        ["cluster", "down"] => cluster::down(),
+        ["cluster", "status"] => cluster::status(),
+        ["cluster", "tools"] => cluster::tools(),
         ["receiver"] => receiver::run(receiver::PORT),
         ["receiver", "--port", port] => match port.parse() {
             Ok(port) => receiver::run(port),
@@ -71,6 +80,11 @@ fn build_all() -> Result<()> {
 /// The folder of the workspace.
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+/// Where cargo builds to.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Runs cargo in the workspace.

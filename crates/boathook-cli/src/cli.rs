@@ -3,8 +3,8 @@
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    completion, embedded, get, history, install, list, plan, plugin, rollback, run, status, test, uninstall,
-    upgrade,
+    completion, embedded, get, history, install, list, plan, plugin, rollback, run, status, template, test,
+    uninstall, upgrade,
 };
 use crate::error::CliError;
 use crate::global::GlobalArgs;
@@ -47,6 +47,7 @@ enum Command {
     List(list::ListArgs),
     Get(get::GetArgs),
     Plugin(plugin::PluginArgs),
+    Template(template::TemplateArgs),
     Embedded(embedded::EmbeddedArgs),
     Completion(completion::CompletionArgs),
 }
@@ -109,6 +110,7 @@ async fn dispatch(cli: Cli, printer: &Printer) -> Result<u8, CliError> {
         Command::List(args) => list::run(args, &global, printer).await,
         Command::Get(args) => get::run(args, &global, printer).await,
         Command::Plugin(args) => plugin::run(args, &global, printer).await,
+        Command::Template(args) => template::run(args, &global, printer).await,
         Command::Embedded(args) => embedded::run(args, &global, printer).await,
         Command::Completion(args) => completion::run(args, &mut Cli::command(), printer),
     }

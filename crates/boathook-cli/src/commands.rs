@@ -11,6 +11,7 @@ pub(crate) mod plugin;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod template;
 pub(crate) mod test;
 pub(crate) mod uninstall;
 pub(crate) mod upgrade;

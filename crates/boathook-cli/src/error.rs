@@ -16,6 +16,8 @@ pub(crate) const BAD_INPUT: u8 = 3;
 pub(crate) const CLUSTER: u8 = 4;
 /// Another operation holds the lock.
 pub(crate) const LOCKED: u8 = 5;
+/// A permission is not granted.
+pub(crate) const PERMISSION: u8 = 6;
 
 /// What a command says when it cannot do its work.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use boathook_core::manifest::limit;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
@@ -10,12 +11,16 @@ use boathook_core::{Diagnostic, Source};
 use clap::Args;
 use serde_json::{Map, Value};
 
+pub(crate) mod chart;
 mod helm;
 
 use crate::error::{BAD_INPUT, CliError};
+use crate::planning::positive_duration;
+pub(crate) use chart::Charts;
+pub(crate) use helm::template_text as helm_template;
 
 /// Heading of the flags that only charts have.
-const CHARTS: &str = "Charts (rendered by your helm)";
+const CHARTS: &str = "Charts";
 
 /// Where the manifests come from.
 #[derive(Args, Clone)]
@@ -28,10 +33,11 @@ pub(crate) struct SourceArgs {
 }
 
 /// Values of a chart, with Helm's meaning and order.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct ValuesArgs {
     /// A file of values (repeatable)
-    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE")]
+    #[arg(help_heading = CHARTS, short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     pub(crate) values: Vec<String>,
     /// A value, `a.b=c` (repeatable)
     #[arg(help_heading = CHARTS, long, value_name = "KEY=VALUE")]
@@ -45,9 +51,42 @@ pub(crate) struct ValuesArgs {
     /// A value as JSON
     #[arg(help_heading = CHARTS, long, value_name = "KEY=JSON")]
     pub(crate) set_json: Vec<String>,
-    /// The helm program that renders charts (3.x or 4.x)
-    #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM", default_value = "helm")]
-    pub(crate) helm: String,
+    /// A value that is taken as it stands, commas and all
+    #[arg(help_heading = CHARTS, long, value_name = "KEY=TEXT")]
+    pub(crate) set_literal: Vec<String>,
+    /// Do not check the values against the charts' schemas
+    #[arg(help_heading = CHARTS, long)]
+    pub(crate) skip_schema_validation: bool,
+    /// The notes of subcharts count, too
+    #[arg(help_heading = CHARTS, long)]
+    pub(crate) render_subchart_notes: bool,
+    /// What `lookup` of templates may read of the cluster: a file with what stands under `permissions:` of a hook
+    #[arg(help_heading = CHARTS, long, value_name = "FILE")]
+    pub(crate) lookup_grant: Option<PathBuf>,
+    /// Time that rendering a chart may take
+    #[arg(help_heading = CHARTS, long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
+    pub(crate) render_timeout: Duration,
+    /// Have this helm program (3.x or 4.x) render charts, instead of Helm's engine in the sandbox
+    #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM")]
+    pub(crate) helm: Option<String>,
+}
+
+impl ValuesArgs {
+    /// The helm program to call.
+    fn helm(&self) -> &str {
+        self.helm.as_deref().unwrap_or("helm")
+    }
+}
+
+/// What a chart is told of a cluster that is not asked.
+#[derive(Args, Clone, Default)]
+pub(crate) struct CapabilityArgs {
+    /// The version of Kubernetes that templates see
+    #[arg(help_heading = CHARTS, long, value_name = "VERSION")]
+    pub(crate) kube_version: Option<String>,
+    /// API versions that templates see besides those of Kubernetes (repeatable)
+    #[arg(help_heading = CHARTS, short, long, value_name = "API", value_delimiter = ',')]
+    pub(crate) api_versions: Vec<String>,
 }
 
 /// What a chart is rendered for. Plain manifests are the same for every operation.
@@ -117,14 +156,21 @@ pub(crate) struct Recorded {
 }
 
 /// Reads a source; a chart is rendered. The one way to do so: nothing behind it knows what rendered.
-pub(crate) fn read(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Input, CliError> {
+pub(crate) async fn read(
+    args: &SourceArgs,
+    rendering: &Rendering<'_>,
+    charts: &Charts<'_>,
+) -> Result<Input, CliError> {
     let source = args.source.as_str();
     if source == "-" {
         return Ok(plain(vec![stdin()?], PathBuf::from("."), "stdin"));
     }
     let path = Path::new(source);
     if helm::is_chart(source, path) {
-        return helm::render(args, rendering);
+        return match charts.engine(&args.values) {
+            Some(engine) => chart::render(args, rendering, charts, &engine).await,
+            None => helm::render(args, rendering),
+        };
     }
     let metadata = std::fs::metadata(path).map_err(|error| cannot_read(source, &error))?;
     let name = file_name(path);

@@ -11,8 +11,12 @@ mod planning;
 mod running;
 mod telemetry;
 mod wiring;
+mod yaml;
 
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     ExitCode::from(cli::main())

@@ -10,6 +10,7 @@ pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod test_logs;
+pub(crate) mod withheld;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -63,6 +64,13 @@ impl Printer {
     pub(crate) fn result(&self, text: &str) {
         let mut out = AutoStream::new(std::io::stdout().lock(), self.color);
         drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// A result that is a document of others: byte for byte, except on a terminal, which it must not drive.
+    pub(crate) fn document(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let shown = if out.is_terminal() { safe::lines(text) + "\n" } else { text.to_owned() };
+        drop(out.write_all(shown.as_bytes()).and_then(|()| out.flush()));
     }
 
     /// A result as one JSON document.

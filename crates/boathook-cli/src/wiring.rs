@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use boathook_chart::{Capabilities, Engine};
 use boathook_embedded::{Embedded, StateError};
 use boathook_engine::cluster::Cluster;
 use boathook_engine::plugin_host::PluginHost;
 use boathook_kube::{ConnectError, ConnectOptions, KubeCluster};
-use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
+use boathook_wasm::{BuiltInPlugin, PackedCommand, WasmHost, WasmHostOptions};
 use clap::Args;
 
 use crate::error::{BAD_INPUT, CLUSTER, CliError, LOCKED, USAGE};
@@ -21,6 +22,8 @@ include!(concat!(env!("OUT_DIR"), "/built_in_plugins.rs"));
 pub(crate) struct Session {
     /// The port.
     pub(crate) cluster: Arc<dyn Cluster>,
+    /// The same, asked for what is not in the port.
+    kube: Arc<KubeCluster>,
     /// The namespace of the command: the flag, else the kubeconfig's, else `default`.
     pub(crate) namespace: String,
     /// Where the API listens: plugins must not go there by themselves.
@@ -29,6 +32,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// What the cluster says of itself, as templates see it.
+    pub(crate) async fn capabilities(&self) -> Result<Capabilities, CliError> {
+        let found = self.kube.capabilities().await?;
+        Ok(Capabilities::Discovered {
+            version: found.version,
+            major: found.major,
+            minor: found.minor,
+            api_versions: found.api_versions.into_iter().collect(),
+        })
+    }
+
     /// Ends the work: the embedded cluster's state is saved.
     pub(crate) async fn close(self) -> Result<(), CliError> {
         match self.embedded {
@@ -66,8 +80,9 @@ pub(crate) async fn open(file: &Path) -> Result<Embedded, CliError> {
 
 fn embedded(global: &GlobalArgs, embedded: Embedded) -> Result<Session, CliError> {
     let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let cluster = KubeCluster::new(embedded.client(&namespace));
-    Ok(Session { cluster: Arc::new(cluster), namespace, api_servers: Vec::new(), embedded: Some(embedded) })
+    let kube = Arc::new(KubeCluster::new(embedded.client(&namespace)));
+    let cluster = kube.clone();
+    Ok(Session { cluster, kube, namespace, api_servers: Vec::new(), embedded: Some(embedded) })
 }
 
 async fn kube(global: &GlobalArgs) -> Result<Session, CliError> {
@@ -77,10 +92,10 @@ async fn kube(global: &GlobalArgs) -> Result<Session, CliError> {
         as_user: global.as_user.clone(),
         as_groups: global.as_group.clone(),
     };
-    let cluster = KubeCluster::connect(options).await.map_err(connect_error)?;
-    let namespace = global.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned());
-    let api_servers = cluster.addresses().await;
-    Ok(Session { cluster: Arc::new(cluster), namespace, api_servers, embedded: None })
+    let kube = Arc::new(KubeCluster::connect(options).await.map_err(connect_error)?);
+    let namespace = global.namespace.clone().unwrap_or_else(|| kube.default_namespace().to_owned());
+    let api_servers = kube.addresses().await;
+    Ok(Session { cluster: kube.clone(), kube, namespace, api_servers, embedded: None })
 }
 
 fn connect_error(error: ConnectError) -> CliError {
@@ -123,11 +138,18 @@ pub(crate) fn host(dirs: &PluginDirArgs, api_servers: &[SocketAddr]) -> Arc<dyn 
     plugin_dirs.extend(user_folder("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("boathook/plugins")));
     let host = WasmHost::new(WasmHostOptions {
         built_in: BUILT_IN_PLUGINS.to_vec(),
+        packed: CHART_ENGINE.iter().map(|(packed, _)| *packed).collect(),
         plugin_dirs,
         cache_dir: user_folder("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("boathook/compiled")),
         pooling: false,
     });
     Arc::new(host.with_api_servers(api_servers.to_vec()))
+}
+
+/// What renders charts, if the program was built with it. `host` is one of [`host`].
+pub(crate) fn chart_engine(host: &Arc<dyn PluginHost>) -> Option<Engine> {
+    let (packed, size) = CHART_ENGINE?;
+    Some(Engine::new(host.clone(), env!("CARGO_PKG_VERSION"), packed.digest, size))
 }
 
 /// A folder of the XDG base directory rules: the variable if it is absolute, else below the home folder.

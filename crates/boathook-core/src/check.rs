@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::manifest::Document;
 use crate::names::{is_dns_label, is_dns_subdomain};
-use crate::{Diagnostic, Hook, HookEvent, ObjectRef};
+use crate::{Diagnostic, HookEvent, ObjectRef};
 
 /// Kinds whose names are DNS labels: they become host names, or are label values by rule.
 const LABEL_NAMES: [&str; 2] = ["Namespace", "Service"];
@@ -177,9 +177,9 @@ impl Checks {
         self.add(document, None);
     }
 
-    /// Takes in a hook and its document.
-    pub(crate) fn hook(&mut self, document: &Document, hook: &Hook) {
-        self.add(document, Some(&hook.events));
+    /// Takes in a hook's document.
+    pub(crate) fn hook(&mut self, document: &Document, events: &[HookEvent]) {
+        self.add(document, Some(events));
     }
 
     /// Hands over what was found.

@@ -6,5 +6,5 @@ mod similar;
 mod stored;
 mod wasm;
 
-pub use helm::{Read, read};
+pub use helm::{Class, Read, classify, read};
 pub use stored::read_stored;

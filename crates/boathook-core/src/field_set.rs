@@ -53,6 +53,7 @@ impl FieldSet {
     pub fn of(value: &Value, kind: &Type) -> Self {
         let mut set = Self::default();
         set.add_all(value, kind);
+        set.prune_empty();
         set
     }
 
@@ -83,7 +84,9 @@ impl FieldSet {
                             }
                         }
                     }
-                    Items::Each(_) | Items::Whole => self.member = true,
+                    // Nobody owns a list without items.
+                    Items::Each(_) => {}
+                    Items::Whole => self.member = true,
                 }
             }
             _ => self.member = true,
@@ -141,6 +144,20 @@ impl FieldSet {
             }
             _ => self.member = true,
         }
+    }
+
+    /// Whether it names parts of what the type has as one value: it was written under an earlier schema.
+    pub fn splits_atomic(&self, kind: &Type) -> bool {
+        self.children.iter().any(|(element, child)| {
+            let part = match element.strip_prefix("f:") {
+                Some(name) => kind.field(name).map(|(field, _)| field),
+                None => Some(kind.list().0),
+            };
+            part.is_some_and(|part| match part.resolve() {
+                Type::Atomic(_) | Type::List(_, ListKind::Atomic) => !child.children.is_empty(),
+                _ => child.splits_atomic(part),
+            })
+        })
     }
 
     /// Whether no field is in it.
@@ -298,20 +315,7 @@ impl FieldSet {
             paths.push(prefix.to_owned());
         }
         for (element, child) in &self.children {
-            let step = match element.split_at_checked(2) {
-                Some(("f:", name)) => format!(".{name}"),
-                Some(("k:", keys)) => match serde_json::from_str::<Map<String, Value>>(keys) {
-                    Ok(map) => {
-                        let keys: Vec<String> =
-                            map.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                        format!("[{}]", keys.join(","))
-                    }
-                    Err(_) => format!("[{keys}]"),
-                },
-                Some((_, value)) => format!("[={value}]"),
-                None => element.clone(),
-            };
-            child.collect_paths(&format!("{prefix}{step}"), paths);
+            child.collect_paths(&format!("{prefix}{}", step(element)), paths);
         }
     }
 
@@ -343,6 +347,22 @@ impl FieldSet {
             .map(|(element, child)| (element.clone(), Self::read(child)))
             .collect();
         Self { member: children.is_empty() || value.get(".").is_some(), children }
+    }
+}
+
+/// An element of a path, as conflicts tell it: `.data`, `[name="a"]`.
+pub fn step(element: &str) -> String {
+    match element.split_at_checked(2) {
+        Some(("f:", name)) => format!(".{name}"),
+        Some(("k:", keys)) => match serde_json::from_str::<Map<String, Value>>(keys) {
+            Ok(map) => {
+                let keys: Vec<String> = map.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                format!("[{}]", keys.join(","))
+            }
+            Err(_) => format!("[{keys}]"),
+        },
+        Some((_, value)) => format!("[={value}]"),
+        None => element.to_owned(),
     }
 }
 

@@ -10,16 +10,19 @@
 //! it. Nothing in this crate does IO, reads a clock or the environment, or spawns a task other than the parser's
 //! own thread.
 
+pub mod apply_effect;
 pub mod authorize;
 pub mod check;
 pub mod diagnostic;
 pub mod dialect;
+pub mod effect;
 pub mod field_set;
 pub mod hook;
 pub mod managed_fields;
 pub mod manifest;
 pub mod names;
 pub mod object;
+pub mod operation;
 pub mod order;
 pub mod permissions;
 pub mod plan;

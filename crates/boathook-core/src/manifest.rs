@@ -15,6 +15,7 @@ mod tree;
 pub(crate) mod yaml;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -37,6 +38,11 @@ pub mod limit {
     /// YAML nodes of all documents together, those that aliases repeat included: bounds the memory of the objects.
     pub const TOTAL_NODES: usize = 1_000_000;
 }
+
+/// Threads that read at most; more gain little, and each is a stack and a heap of its own.
+const THREADS: usize = 4;
+/// Documents that are worth a thread of their own: starting one takes as long as reading ten.
+const DOCUMENTS_PER_THREAD: usize = 100;
 
 /// One document of a manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +74,11 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The documents of a text, where Helm splits it: without white space before them.
+pub fn split_documents(text: &str) -> impl Iterator<Item = &str> {
+    split::split(text).map(|piece| piece.text)
+}
+
 /// Reads all sources. Paths are visited in byte order; files whose base name starts with `_` hold no documents for
 /// Helm and are skipped. An error in one document does not hide those of the next.
 pub fn parse(sources: &[Source]) -> Parsed {
@@ -82,55 +93,88 @@ fn parse_as(sources: &[Source], reading: Reading) -> Parsed {
         parsed.diagnostics.push(Diagnostic::error("input-limit", message));
         return parsed;
     }
-    match yaml::on_own_stack(|| parse_within_limits(sources, reading)) {
-        Ok(parsed) => parsed,
+    let (pieces, too_many) = pieces(sources);
+    let read = match read_pieces(&pieces, reading) {
+        Ok(read) => read,
         Err(error) => {
             let message = format!("cannot start the parser's thread: {error}");
             parsed.diagnostics.push(Diagnostic::error("parser-thread", message));
-            parsed
+            return parsed;
+        }
+    };
+    let mut nodes = 0;
+    for (piece, (document, spent)) in pieces.iter().zip(read) {
+        match document {
+            Ok(document) => parsed.documents.push(document),
+            Err(diagnostic) => parsed.diagnostics.push(diagnostic),
+        }
+        nodes += spent;
+        if nodes > limit::TOTAL_NODES {
+            let message =
+                format!("input exceeds the limit of {} values in all documents", limit::TOTAL_NODES);
+            let diagnostic = Diagnostic::error("input-limit", message);
+            parsed.diagnostics.push(at(diagnostic, &piece.origin.path, piece.start));
+            return parsed;
         }
     }
+    parsed.diagnostics.extend(too_many);
+    parsed
 }
 
-fn parse_within_limits(sources: &[Source], reading: Reading) -> Parsed {
-    let mut parsed = Parsed::default();
+/// The text of one document.
+struct Piece<'s> {
+    origin: Origin,
+    text: &'s str,
+    start: Place,
+}
+
+/// The documents of all sources in order, and what to say where there are more than allowed.
+fn pieces(sources: &[Source]) -> (Vec<Piece<'_>>, Option<Diagnostic>) {
+    let mut pieces = Vec::new();
     let mut ordered: Vec<&Source> = sources.iter().filter(|source| !is_partial(&source.path)).collect();
     ordered.sort_by(|a, b| a.path.cmp(&b.path));
-    let (mut documents, mut budget) = (0, Budget { nodes: 0, reading });
     for source in ordered {
         // Helm's chart loader drops a byte-order mark before anything else sees the file.
         let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
         let mut places = Places { text, offset: 0, place: Place { line: 1, column: 1 } };
-        for (index, piece) in split::split(text).enumerate() {
-            documents += 1;
-            if documents > limit::DOCUMENTS {
+        for (index, split::Piece { offset, text }) in split::split(text).enumerate() {
+            let start = places.of(offset);
+            if pieces.len() == limit::DOCUMENTS {
                 let message = format!("input exceeds the limit of {} documents", limit::DOCUMENTS);
-                parsed.diagnostics.push(at(
-                    Diagnostic::error("input-limit", message),
-                    &source.path,
-                    places.of(piece.offset),
-                ));
-                return parsed;
+                let diagnostic = Diagnostic::error("input-limit", message);
+                return (pieces, Some(at(diagnostic, &source.path, start)));
             }
-            let start = places.of(piece.offset);
-            let origin = Origin {
-                path: source.path.clone(),
-                document: index,
-                line: start.line + leading_comment_lines(piece.text),
-            };
-            match read_document(origin, piece.text, start, &mut budget) {
-                Ok(document) => parsed.documents.push(document),
-                Err(diagnostic) => parsed.diagnostics.push(diagnostic),
-            }
-            if budget.nodes > limit::TOTAL_NODES {
-                let message =
-                    format!("input exceeds the limit of {} values in all documents", limit::TOTAL_NODES);
-                parsed.diagnostics.push(at(Diagnostic::error("input-limit", message), &source.path, start));
-                return parsed;
-            }
+            let line = start.line + leading_comment_lines(text);
+            let origin = Origin { path: source.path.clone(), document: index, line };
+            pieces.push(Piece { origin, text, start });
         }
     }
-    parsed
+    (pieces, None)
+}
+
+/// A document, or what is wrong with it, and the YAML nodes it took.
+type ReadPiece = (Result<Document, Diagnostic>, usize);
+
+/// Reads documents, many of them on several threads, until all are read or there are more nodes than allowed. A
+/// thread takes the next one and reads it to its end, so what comes back are the first ones without a gap.
+fn read_pieces(pieces: &[Piece<'_>], reading: Reading) -> std::io::Result<Vec<ReadPiece>> {
+    let (next, nodes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let read = || {
+        let mut read: Vec<(usize, ReadPiece)> = Vec::new();
+        while nodes.load(Ordering::Relaxed) <= limit::TOTAL_NODES {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(piece) = pieces.get(index) else { break };
+            let mut spent = 0;
+            let document = read_document(piece, reading, &mut spent);
+            nodes.fetch_add(spent, Ordering::Relaxed);
+            read.push((index, (document, spent)));
+        }
+        read
+    };
+    let threads = (pieces.len() / DOCUMENTS_PER_THREAD).clamp(1, THREADS);
+    let mut all: Vec<_> = yaml::on_own_stacks(threads, read)?.into_iter().flatten().collect();
+    all.sort_by_key(|(index, _)| *index);
+    Ok(all.into_iter().map(|(_, piece)| piece).collect())
 }
 
 /// Helm skips files whose base name starts with `_`: they hold template definitions.
@@ -138,39 +182,28 @@ fn is_partial(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with('_'))
 }
 
-/// What reading has taken so far, and how strict it is.
-struct Budget {
-    nodes: usize,
-    reading: Reading,
-}
-
-fn read_document(
-    origin: Origin,
-    text: &str,
-    start: Place,
-    budget: &mut Budget,
-) -> Result<Document, Diagnostic> {
-    let path = origin.path.clone();
-    let fail = |error: YamlError| yaml_diagnostic(&path, start, &error);
-    let tape = yaml::read_as(text, budget.reading).map_err(fail)?;
+fn read_document(piece: &Piece<'_>, reading: Reading, nodes: &mut usize) -> Result<Document, Diagnostic> {
+    let Piece { origin, text, start } = piece;
+    let (path, start) = (&origin.path, *start);
+    let fail = |error: YamlError| yaml_diagnostic(path, start, &error);
+    let tape = yaml::read_as(text, reading).map_err(fail)?;
     let mut document = Document {
-        origin,
-        text: text.to_owned(),
+        origin: origin.clone(),
+        text: (*text).to_owned(),
         head: Head::default(),
         objects: Vec::new(),
         pointers: Vec::new(),
         places: Vec::new(),
         start,
         ends_in_block: tape.as_ref().is_some_and(|tape| tape.ends_in_block),
-        reading: budget.reading,
+        reading,
     };
-    let nodes = &mut budget.nodes;
     let Some(tape) = tape else { return Ok(document) };
     document.head = head::read(&mut Walk::new(&tape), tape.nodes[0].place).map_err(|error| match error {
         HeadError::Yaml(error) => fail(error),
         HeadError::Type { place, .. } => {
             let help = "Helm refuses the whole render for this";
-            at(Diagnostic::error("wrong-type", error.to_string()).help(help), &path, inside(start, place))
+            at(Diagnostic::error("wrong-type", error.to_string()).help(help), path, inside(start, place))
         }
     })?;
     // The reader that feeds the cluster goes line by line: it takes `---` at the start for a separator, adds the last
@@ -180,7 +213,7 @@ fn read_document(
         if !line.is_empty() && !line.starts_with('#') {
             let message = "text on the line of a document separator";
             let help = "put it on a line of its own";
-            return Err(at(Diagnostic::error("invalid-separator", message).help(help), &path, start));
+            return Err(at(Diagnostic::error("invalid-separator", message).help(help), path, start));
         }
     }
     let unterminated_block = document.ends_in_block && !text.ends_with('\n');
@@ -350,7 +383,10 @@ impl Document {
         self.objects.clear();
         self.pointers.clear();
         self.places.clear();
-        let item_places = walk.item_places("/items")?;
+        let mut item_places = Vec::new();
+        if value.get("items").is_some_and(Value::is_array) {
+            item_places = walk.item_places("/items")?;
+        }
         let mut queue: VecDeque<(String, Place, Value)> = VecDeque::new();
         queue.push_back((String::new(), self.start, value));
         while let Some((pointer, place, value)) = queue.pop_front() {
@@ -383,7 +419,7 @@ fn map_places(text: &str, pointer: &str) -> Option<Vec<(String, Place)>> {
     let mut walk = Walk::new(&tape);
     let found = walk.find(pointer).ok()?;
     let entries = walk.entries(found.value).ok()?;
-    Some(entries.into_iter().map(|entry| (entry.key, walk.place(entry.key_node))).collect())
+    Some(entries.into_iter().map(|entry| (entry.key.into_owned(), walk.place(entry.key_node))).collect())
 }
 
 /// An item without kind or apiVersion gets both from its list: `Pod` and `v1` in a `PodList` of `v1`. A plain `List`

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::effect::Effect;
 use crate::hook::HookEvent;
 use crate::plan::{ReleaseRef, StepId};
 use crate::run_event::{
@@ -41,6 +42,9 @@ pub struct Report {
     pub hooks: Vec<HookReport>,
     /// The ordinary objects, in the order in which they were done.
     pub resources: Vec<ResourceReport>,
+    /// What a dry run left undone, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub withheld: Vec<Withheld>,
     /// What is to be said besides.
     pub diagnostics: Vec<Diagnostic>,
     /// The operation that undid this one after its failure.
@@ -48,6 +52,16 @@ pub struct Report {
     pub recovery: Option<Recovery>,
     /// What stopped the operation.
     pub error: Option<RunError>,
+}
+
+/// One thing that a step would have done, had it been no dry run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Withheld {
+    /// The step's id.
+    pub step: StepId,
+    /// What.
+    pub effect: Effect,
 }
 
 /// The release of a report.
@@ -230,6 +244,7 @@ impl Report {
             duration_ms: 0,
             hooks: Vec::new(),
             resources: Vec::new(),
+            withheld: Vec::new(),
             diagnostics: Vec::new(),
             recovery: None,
             error: None,
@@ -275,6 +290,9 @@ impl Report {
                     result: *result,
                     error: error.clone(),
                 });
+            }
+            Happening::Withheld { step, effect } => {
+                self.withheld.push(Withheld { step: step.clone(), effect: effect.clone() });
             }
             Happening::RecoveryStarted { operation, revision, hooks, .. } => {
                 self.hooks.extend(hooks.iter().map(HookReport::planned));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::effect::Effect;
 use crate::hook::HookEvent;
 use crate::plan::{ReleaseRef, StepId};
 use crate::{Diagnostic, ObjectRef};
@@ -106,6 +107,13 @@ pub enum Happening {
         /// Why it failed.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
+    },
+    /// A dry run left something undone.
+    Withheld {
+        /// Which step.
+        step: StepId,
+        /// What it would have done.
+        effect: Effect,
     },
     /// Something to be said that belongs to no step, such as a clean-up that failed after success.
     Noted {

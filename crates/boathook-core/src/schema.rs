@@ -211,6 +211,15 @@ impl Type {
         }
     }
 
+    /// Whether it is known to be a map with free keys.
+    pub fn is_map(&self) -> bool {
+        match self.resolve() {
+            Self::Map(_) => true,
+            Self::Atomic(inner) => inner.is_map(),
+            _ => false,
+        }
+    }
+
     /// Whether the whole value has one owner, whatever it holds.
     pub fn is_leaf(&self, value: &Value) -> bool {
         match (self.resolve(), value) {

@@ -2,58 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "tests: shared functions of a test binary are not #[test] themselves")]
 
+mod json_patch;
+
+use std::sync::LazyLock;
+
 use boathook_core::Object;
 use boathook_core::three_way::{CustomKinds, Unmergeable, Update, three_way};
+use json_patch::edited;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::{Value, json};
 
-/// An object after a JSON patch; `None` where the patch does not fit.
-fn edited(object: &Value, operations: &Value) -> Option<Value> {
-    let mut object = object.clone();
-    for operation in operations.as_array()? {
-        let path = operation["path"].as_str()?;
-        let value = match operation["op"].as_str()? {
-            "remove" => {
-                take(&mut object, path)?;
-                continue;
-            }
-            "move" => take(&mut object, operation["from"].as_str()?)?,
-            _ => operation["value"].clone(),
-        };
-        let (parent, name) = path.rsplit_once('/')?;
-        match object.pointer_mut(parent)? {
-            Value::Object(map) => drop(map.insert(name.to_owned(), value)),
-            Value::Array(list) if name == "-" => list.push(value),
-            Value::Array(list) if operation["op"] == "replace" => {
-                *list.get_mut(name.parse::<usize>().ok()?)? = value;
-            }
-            Value::Array(list) => list.insert(name.parse().ok().filter(|at| *at <= list.len())?, value),
-            _ => return None,
-        }
-    }
-    Some(object)
-}
+static VECTORS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("vectors/three-way.json")).unwrap());
 
-fn take(object: &mut Value, path: &str) -> Option<Value> {
-    let (parent, name) = path.rsplit_once('/')?;
-    match object.pointer_mut(parent)? {
-        Value::Object(map) => map.remove(name),
-        Value::Array(list) => {
-            let at = name.parse().ok().filter(|at| *at < list.len())?;
-            Some(list.remove(at))
-        }
-        _ => None,
-    }
-}
-
-fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/three-way.json")).unwrap()
-}
-
-fn answer(vectors: &Value, case: &Value) -> Result<Update, Unmergeable> {
-    let base = &vectors["objects"][case["base"].as_str().unwrap()];
+fn answer(case: &Value) -> Result<Update, Unmergeable> {
+    let base = &VECTORS["objects"][case["base"].as_str().unwrap()];
     let object = |part: &str| {
         let names = case[part].as_array().unwrap().iter();
         let object = names.fold(base["object"].clone(), |object, name| {
@@ -67,8 +32,7 @@ fn answer(vectors: &Value, case: &Value) -> Result<Update, Unmergeable> {
 
 #[test]
 fn every_patch_is_helms() {
-    let vectors = vectors();
-    let cases = vectors["cases"].as_array().unwrap();
+    let cases = VECTORS["cases"].as_array().unwrap();
     assert!(cases.len() > 500);
     let mut wrong = Vec::new();
     for case in cases {
@@ -78,7 +42,7 @@ fn every_patch_is_helms() {
             (Some("strategic"), patch) => Some(Update::StrategicMerge(patch.clone())),
             (_, patch) => Some(Update::JsonMerge(patch.clone())),
         };
-        let answer = answer(&vectors, case);
+        let answer = answer(case);
         if answer.clone().ok() != expected {
             wrong.push(format!("{case}\n  {answer:?}"));
         }
@@ -147,8 +111,7 @@ proptest! {
     /// In any three states that a Deployment gets into by the edits of the vectors.
     #[test]
     fn what_only_others_set_is_left_alone(picks in vec(subsequence((0..40).collect::<Vec<usize>>(), 0..6), 3)) {
-        let vectors = vectors();
-        let base = &vectors["objects"]["deployment"];
+        let base = &VECTORS["objects"]["deployment"];
         let edits: Vec<&Value> = base["edits"].as_object().unwrap().values().collect();
         let mut states: Vec<Value> = picks
             .iter()

@@ -1,21 +1,22 @@
 """Writes src/schema/protobuf.txt from the generated.proto files of k8s.io/api and k8s.io/apimachinery.
 
-usage: protobuf.py PATH_OF/k8s.io/api@VERSION PATH_OF/k8s.io/apimachinery@VERSION src/schema/types.txt
+usage: protobuf.py PATH_OF/k8s.io/api@VERSION PATH_OF/k8s.io/apimachinery@VERSION ../boathook-core/src/schema/types.txt src/resource.rs
 
-The format is told in the head of protobuf.txt. Only messages for kinds of types.txt are written.
+The format is told in the head of protobuf.txt. Only messages for kinds of resource.rs are written.
 """
 
 import pathlib
 import re
 import sys
 
-api, machinery, table = sys.argv[1:]
+api, machinery, table, served = sys.argv[1:]
 known = {}
 for line in open(table):
     if line.startswith("#"):
         continue
     words = line.split()
     known[words[0].rstrip("*")] = [word.split("=")[0] for word in words[1:]]
+served = set(re.findall(r'"(\w+\.v\w+\.\w+)"', pathlib.Path(served).read_text()))
 
 
 def short(name, package):
@@ -64,7 +65,7 @@ def expression(kind, package, todo):
     return "@" + name
 
 
-todo = [name for name in known if name in messages and "metadata" in known[name]] + ["meta.v1.DeleteOptions"]
+todo = [name for name in known if name in messages and name in served] + ["meta.v1.DeleteOptions"]
 written = {}
 while todo:
     name = todo.pop()

@@ -133,7 +133,7 @@ fn in_use(plan: &Plan) -> RunError {
 fn store_error(error: &StoreError) -> RunError {
     match error {
         StoreError::Conflict { .. } => RunError::new(ErrorCode::Locked, error.to_string()),
-        StoreError::Cluster(cluster) => fault::of_cluster(cluster, error.to_string()),
+        StoreError::Cluster(cluster) => fault::of_records(cluster, error.to_string()),
         StoreError::AlreadyExists | StoreError::NotFound | StoreError::Name(_) | StoreError::Decode(_) => {
             RunError::new(ErrorCode::ReleaseConflict, error.to_string())
         }

@@ -22,7 +22,10 @@ const EVENTS: usize = 5;
 /// The error of an object that says it failed, Helm's text first (that of its legacy waiter, which keeps the reason),
 /// then the first container that failed. For a Pod the reason names it already.
 pub(crate) async fn failed(cluster: &dyn Cluster, target: &Target, wait: HookWait, reason: &str) -> RunError {
-    let why = explain(cluster, target, wait).await;
+    let mut why = explain(cluster, target, wait).await;
+    // The Job controller writes the reason into an Event too, a moment later.
+    let repeated = format!("event {}", reason.replacen(": ", &format!(" of {}: ", target.name), 1));
+    why.details.retain(|detail| *detail != repeated);
     let (code, message) = match (wait, why.problem) {
         (HookWait::Job, Some(problem)) => {
             (ErrorCode::JobFailed, format!("job {} failed: {reason}; {problem}", target.name))
@@ -38,9 +41,7 @@ pub(crate) async fn failed(cluster: &dyn Cluster, target: &Target, wait: HookWai
 /// The error of an object that was not done in time.
 pub(crate) async fn timed_out(cluster: &dyn Cluster, target: &Target, wait: HookWait) -> RunError {
     let kind = if wait == HookWait::Job { "Job" } else { "Pod" };
-    let why = explain(cluster, target, wait).await;
-    let mut details = why.details;
-    details.extend(why.problem.map(|problem| format!("{} {}: {problem}", kind.to_lowercase(), target.name)));
+    let details = explain(cluster, target, wait).await.details;
     let message = format!(
         "{}\ncontext deadline exceeded",
         not_ready(target, "InProgress", &format!("{kind} in progress"))
@@ -89,7 +90,7 @@ async fn look(cluster: &dyn Cluster, target: &Target, wait: HookWait) -> Why {
 }
 
 /// The last warnings about an object.
-async fn warnings(cluster: &dyn Cluster, target: &Target, name: &str) -> Vec<String> {
+pub(crate) async fn warnings(cluster: &dyn Cluster, target: &Target, name: &str) -> Vec<String> {
     let collection = Collection {
         resource: Resource {
             gvk: Gvk::new("v1", "Event"),

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use boathook_core::Gvk;
 use boathook_core::Object;
@@ -13,6 +14,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, ListOptions, Verdict};
+use crate::diagnose;
+
+/// A Job that has no Pod for this long is asked why, and again until it says something.
+const NO_POD: Duration = Duration::from_secs(3);
 
 /// What a follower has to say.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +29,7 @@ pub(crate) enum Sign {
         /// Without its line break.
         text: String,
     },
-    /// A container cannot start because of its image, long before a deadline says so.
+    /// A container cannot start because of its image, or a Job gets no Pod: long before a deadline says so.
     Trouble(String),
 }
 
@@ -44,8 +49,18 @@ pub(crate) async fn follow(
         }
     } else {
         let mut seen = HashSet::new();
+        let mut told = false;
         loop {
-            let open = changes.recv().await.is_some();
+            let open = tokio::select! {
+                change = changes.recv() => change.is_some(),
+                () = tokio::time::sleep(NO_POD), if seen.is_empty() && !told => {
+                    // A quota, an admission, a service account that is not there: only Events tell.
+                    let warning = diagnose::warnings(cluster.as_ref(), &target, target.name.as_str()).await.pop();
+                    told = warning.is_some();
+                    drop(warning.map(|warning| signs.send(Sign::Trouble(warning))));
+                    continue;
+                }
+            };
             while changes.try_recv().is_ok() {}
             for pod in pods_of(cluster.as_ref(), &target).await {
                 if !seen.insert(pod.uid().unwrap_or_default().to_owned()) {
@@ -65,10 +80,11 @@ pub(crate) async fn follow(
     while logs.join_next().await.is_some() {}
 }
 
-/// The containers of a Pod, those that Helm prints: not the init containers.
+/// The containers of a Pod. Helm prints nothing of init containers; one that fails is the reason why the Pod does.
 pub(crate) fn containers(pod: &Object) -> Vec<String> {
-    let list = pod.get(&["spec", "containers"]).and_then(Value::as_array);
-    list.into_iter()
+    ["initContainers", "containers"]
+        .into_iter()
+        .filter_map(|field| pod.get(&["spec", field])?.as_array())
         .flatten()
         .filter_map(|container| Some(container.get("name")?.as_str()?.to_owned()))
         .collect()
@@ -139,8 +155,11 @@ async fn follow_container(
 /// A log can be asked for once the container runs or ran; before, the API refuses.
 fn has_log(pod: &Object, container: &str) -> bool {
     let over = matches!(pod.str(&["status", "phase"]), Some("Succeeded" | "Failed"));
-    let statuses = pod.get(&["status", "containerStatuses"]).and_then(Value::as_array);
-    over || statuses.into_iter().flatten().any(|status| {
+    let mut statuses = ["initContainerStatuses", "containerStatuses"]
+        .into_iter()
+        .filter_map(|field| pod.get(&["status", field])?.as_array())
+        .flatten();
+    over || statuses.any(|status| {
         status.get("name").and_then(Value::as_str) == Some(container)
             && status
                 .get("state")

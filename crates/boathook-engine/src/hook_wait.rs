@@ -100,7 +100,9 @@ pub(crate) async fn wait_for(
         Ok(Ok(None)) => Seen::Finished(None),
         Ok(Ok(Some(object))) => match judge(wait, &object) {
             Readiness::Failed(reason) => Seen::Failed(object, reason),
-            Readiness::Current | Readiness::InProgress(_) => Seen::Finished(Some(object)),
+            Readiness::Current | Readiness::InProgress(_) | Readiness::Terminating | Readiness::NotFound => {
+                Seen::Finished(Some(object))
+            }
         },
     }
 }

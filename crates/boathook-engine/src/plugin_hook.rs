@@ -8,7 +8,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::timeout;
 
 use crate::hook_runner::{End, Ended, Facts};
-use crate::plugin_host::{PluginCall, PluginError, PluginReport, PluginSignal, RunInfo};
+use crate::plugin_host::{CommandExtras, PluginCall, PluginError, PluginReport, PluginSignal, RunInfo};
 use crate::retry::backoff;
 use crate::run::{Run, millis};
 use crate::{credentials, fault};
@@ -56,6 +56,7 @@ pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin:
             timeout: hook.timeout,
             cluster: context.cluster.clone(),
             signals,
+            extras: CommandExtras::default(),
         };
         let source = plugin.plugin.name.as_str();
         let error = match attempt(run, id, source, call, received, &mut facts).await {
@@ -132,6 +133,7 @@ fn pass_on(run: &mut Run<'_>, id: &StepId, source: &str, signal: PluginSignal, f
         PluginSignal::Output { key, value } => {
             facts.outputs.insert(key, value);
         }
+        PluginSignal::Withheld(effect) => run.emit(Happening::Withheld { step, effect }),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use boathook_core::effect::Effect;
 use boathook_core::permissions::Permissions;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
 use boathook_core::plugin::PluginInfo;
@@ -73,6 +74,19 @@ pub struct PluginCall {
     pub cluster: Arc<dyn Cluster>,
     /// Where its log lines, progress and outputs go, as they happen. Bounded by the caps of the run.
     pub signals: UnboundedSender<PluginSignal>,
+    /// What a command of our own gets besides; a hook's plugin gets nothing.
+    pub extras: CommandExtras,
+}
+
+/// What a WASI command of our own gets besides what every plugin gets. The default is nothing.
+#[derive(Clone, Debug, Default)]
+pub struct CommandExtras {
+    /// Bytes that follow the first line on its stdin, one part behind the other.
+    pub input: Vec<Arc<Vec<u8>>>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
+    /// The most bytes of its last line, where that is more than a plugin may say.
+    pub report_bytes: Option<usize>,
 }
 
 /// What the guest may know of its run.
@@ -129,6 +143,8 @@ pub enum PluginSignal {
         /// Its value.
         value: Value,
     },
+    /// What a dry run left undone.
+    Withheld(Effect),
 }
 
 /// What a guest that succeeded says at its end.
@@ -184,6 +200,8 @@ pub enum PluginError {
         call: String,
         /// The YAML lines to add under `permissions`.
         hint: String,
+        /// What the guest said when it gave up; empty if nothing.
+        said: String,
         /// Calls it made.
         calls: Calls,
     },

@@ -124,6 +124,17 @@ impl Story {
             .collect()
     }
 
+    /// What steps said of their progress.
+    pub(crate) fn progress(&self) -> Vec<&str> {
+        self.events
+            .iter()
+            .filter_map(|event| match &event.what {
+                Happening::StepProgress { message, .. } => Some(message.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Deleted hook objects as `policy Kind ns/name`.
     pub(crate) fn deleted(&self) -> Vec<String> {
         self.events

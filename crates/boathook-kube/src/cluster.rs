@@ -15,6 +15,7 @@ use kube::Client;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::capabilities::{self, Capabilities};
 use crate::connect::{self, ConnectError, ConnectOptions};
 use crate::discovery::Discovery;
 use crate::error;
@@ -93,6 +94,14 @@ impl KubeCluster {
             // The first request says that the server has no address; there is nothing to keep plugins from.
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
+    }
+
+    /// What the cluster says of itself.
+    ///
+    /// # Errors
+    /// Why it could not be asked.
+    pub async fn capabilities(&self) -> Result<Capabilities, ClusterError> {
+        capabilities::ask(&self.transport).await
     }
 
     async fn object(

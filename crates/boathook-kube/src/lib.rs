@@ -9,6 +9,7 @@
 //! what may be asked, or what an answer means for a hook.
 
 mod body;
+mod capabilities;
 mod cluster;
 mod connect;
 mod discovery;
@@ -19,5 +20,6 @@ mod retry;
 mod transport;
 mod watch;
 
+pub use capabilities::Capabilities;
 pub use cluster::KubeCluster;
 pub use connect::{ConnectError, ConnectOptions};

@@ -19,6 +19,8 @@ pub(crate) enum Place<'a> {
     Log(&'a Target),
     /// The resources of a group and version, which are taken from a kind of it.
     Discovery(&'a Gvk),
+    /// `/version`, `/api`, `/apis`.
+    Root(&'static str),
 }
 
 /// A request, checked.
@@ -27,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) line: String,
+    /// The forms of an answer that are understood.
+    pub(crate) accept: &'static str,
     /// Media type and text, if it has a body.
     pub(crate) body: Option<(&'static str, Vec<u8>)>,
 }
@@ -59,7 +63,7 @@ impl Request {
         }
         let line = line(&segments, query);
         check(&line, &segments, query)?;
-        Ok(Self { method, line, body: None })
+        Ok(Self { method, line, accept: "application/json", body: None })
     }
 
     /// The same with a body.
@@ -73,6 +77,7 @@ impl<'a> Place<'a> {
     fn segments(self) -> Result<Vec<&'a str>, RequestError> {
         let (resource, namespace) = match self {
             Self::Discovery(gvk) => return Ok(group_version(gvk)),
+            Self::Root(name) => return Ok(vec![name]),
             Self::Object(target) | Self::Log(target) => (&target.resource, target.namespace.as_ref()),
             Self::Collection(collection) => (&collection.resource, collection.namespace.as_ref()),
         };
@@ -91,7 +96,7 @@ impl<'a> Place<'a> {
         match self {
             Self::Object(target) => segments.push(target.name.as_str()),
             Self::Log(target) => segments.extend([target.name.as_str(), "log"]),
-            Self::Collection(_) | Self::Discovery(_) => {}
+            Self::Collection(_) | Self::Discovery(_) | Self::Root(_) => {}
         }
         Ok(segments)
     }

@@ -162,7 +162,7 @@ impl Transport {
         let mut built = http::Request::builder()
             .method(request.method.clone())
             .uri(&request.line)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, request.accept)
             .header(USER_AGENT, AGENT);
         let mut body = Body::empty();
         if let Some((media_type, text)) = &request.body {

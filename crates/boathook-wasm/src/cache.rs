@@ -1,8 +1,10 @@
 //! Compiled plugins on disk. A compiled plugin is native code: whoever can write such a file can run anything as us.
 //! So a file is used only if it lies in a folder that is ours alone, is ours alone itself, and carries the hash of its
 //! content; it is read once, and what was checked is what is used. Anything else is compiled again and replaced. A
-//! cache that cannot be used is no error, only slow.
+//! cache that cannot be used is no error, only slow. Large code is not read but mapped (`mapped`).
 
+#[cfg(unix)]
+mod mapped;
 #[cfg(unix)]
 mod private;
 mod trusted;
@@ -19,6 +21,8 @@ use crate::inspect::hex;
 /// Starts every file; the number changes with the layout: magic, key, SHA-256 of the code, code.
 const MAGIC: &[u8; 16] = b"boathook-code-1\n";
 const HASH: usize = 32;
+/// From this size on a command is mapped: reading and hashing it would take longer than running it.
+const MAPPED: usize = 8 << 20;
 const HEADER: usize = MAGIC.len() + 2 * HASH;
 
 /// A plugin as native code.
@@ -84,28 +88,33 @@ impl Cache {
     /// The code under this key, if there is some that can be trusted.
     pub(crate) fn load(&self, engine: &Engine, key: &Key, form: PluginForm) -> Option<Code> {
         let path = self.path(key);
-        let file = match private::read(&self.folder, &path) {
-            Ok(file) => file?,
-            Err(reason) => {
-                tracing::warn!(path = %path.display(), reason, "compiled plugin not used");
-                return None;
-            }
+        let code = match private::read(&self.folder, &path) {
+            Ok(Some(file)) => check(&file, key)
+                .and_then(|code| trusted::deserialize(engine, code, form).map_err(|e| e.to_string()))
+                .map(Some),
+            Ok(None) if form == PluginForm::Command => mapped::load(self, engine, key),
+            Ok(None) => Ok(None),
+            Err(reason) => Err(reason),
         };
-        let code = check(&file, key)
-            .and_then(|code| trusted::deserialize(engine, code, form).map_err(|e| e.to_string()));
         code.inspect_err(|reason| tracing::warn!(path = %path.display(), reason, "compiled plugin not used"))
             .ok()
+            .flatten()
     }
 
     /// Keeps code under a key.
     pub(crate) fn store(&self, key: &Key, code: &Code) {
+        let is_command = matches!(*code, Code::Command(_));
         let serialized = match code {
             Code::Component(component) => component.serialize(),
             Code::Command(module) => module.serialize(),
         };
-        let stored = serialized
-            .map_err(|error| error.to_string())
-            .and_then(|code| private::write(&self.folder, &self.path(key), &[&header(key, &code), &code]));
+        let stored = serialized.map_err(|error| error.to_string()).and_then(|code| {
+            if is_command && code.len() >= MAPPED {
+                mapped::store(self, key, &code)
+            } else {
+                private::write(&self.folder, &self.path(key), &[&header(key, &code), &code])
+            }
+        });
         if let Err(reason) = stored {
             tracing::warn!(folder = %self.folder.display(), reason, "compiled plugin not kept");
         }
@@ -140,6 +149,22 @@ mod private {
     }
 
     pub(super) fn write(_folder: &Path, _path: &Path, _parts: &[&[u8]]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// There too.
+#[cfg(not(unix))]
+mod mapped {
+    use wasmtime::Engine;
+
+    use super::{Cache, Code, Key};
+
+    pub(super) fn load(_: &Cache, _: &Engine, _: &Key) -> Result<Option<Code>, String> {
+        Ok(None)
+    }
+
+    pub(super) fn store(_: &Cache, _: &Key, _: &[u8]) -> Result<(), String> {
         Ok(())
     }
 }

@@ -106,12 +106,13 @@ impl Capabilities {
         &self.log
     }
 
-    /// The error of a run that failed after one of its calls was denied.
-    pub(crate) fn denied(&self) -> Option<PluginError> {
+    /// The error of a run that failed after one of its calls was denied; `said` is what the guest says of it.
+    pub(crate) fn denied(&self, said: String) -> Option<PluginError> {
         self.denied.clone().map(|Denied { action, call, hint }| PluginError::Denied {
             action,
             call,
             hint,
+            said,
             calls: self.calls,
         })
     }

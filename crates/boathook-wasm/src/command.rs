@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use boathook_core::run_event::LogLevel;
 use boathook_engine::plugin_host::{PluginCall, PluginError, PluginReport};
-use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -19,7 +18,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::capability::Capabilities;
 use crate::component::{because_denied, clean};
-use crate::limits::{LimitError, MAX_BODY_BYTES, bytes};
+use crate::limits::{LimitError, MAX_BODY_BYTES, MAX_LINE_BYTES, MAX_OUTPUT_BYTES};
 use crate::log_lines::{GuestOutput, LogLines};
 use crate::scrub::Scrubber;
 use crate::state::{CommandState, store};
@@ -32,9 +31,6 @@ const PIPE: usize = 64 << 10;
 const MAX_UNREAD: usize = 4 * MAX_BODY_BYTES;
 /// What an answer counts at least, so that short ones are not many thousands.
 const LEAST: usize = 1 << 10;
-/// A line's limit, and the byte that shows that it is longer.
-const LINE_AND_ONE: u64 = MAX_BODY_BYTES as u64 + 1;
-
 /// Runs it.
 ///
 /// # Errors
@@ -52,7 +48,7 @@ pub(crate) async fn run(
 
     let (guest_stdin, host_stdin) = tokio::io::duplex(PIPE);
     let (host_stdout, guest_stdout) = tokio::io::duplex(PIPE);
-    let state = CommandState::new(guest_stdin, guest_stdout, stderr.clone(), call.limits.memory);
+    let state = CommandState::new(guest_stdin, guest_stdout, stderr.clone(), call);
     let mut store = store(engine, state, deadline);
     let guest = async move {
         let instance = command.instantiate_async(&mut store).await?;
@@ -61,13 +57,14 @@ pub(crate) async fn run(
         start.call_async(&mut store, ()).await
     };
     let (answers, queue) = Answers::new();
-    answers.push(protocol::first_line(call));
-    let lines = Conversation { capabilities: &mut capabilities, answers, ending: None, ignored: 0 };
+    let first_line = protocol::first_line(call);
+    let caps = Caps::of(call);
+    let lines = Conversation { capabilities: &mut capabilities, caps, answers, ending: None, ignored: 0 };
     let attempt = async {
         let (mut guest, mut lines, mut writer) = (
             std::pin::pin!(guest),
             std::pin::pin!(lines.read(host_stdout)),
-            std::pin::pin!(write(queue, host_stdin)),
+            std::pin::pin!(write(first_line, &call.extras.input, queue, host_stdin)),
         );
         let mut ended = None;
         loop {
@@ -86,6 +83,26 @@ pub(crate) async fn run(
     let ending = conversation.map_err(|limit| PluginError::LimitReached { what: limit.to_string() })?;
     let exit = exit.unwrap_or_else(|| Err(wasmtime::Error::msg("stdout was closed before the end")));
     verdict(exit, ending, &log, call, &capabilities)
+}
+
+/// How much a command may say.
+#[derive(Clone, Copy)]
+struct Caps {
+    /// Bytes of a line.
+    line: usize,
+    /// Bytes of a report's data.
+    data: usize,
+    /// Bytes of the message of its end.
+    message: usize,
+}
+
+impl Caps {
+    fn of(call: &PluginCall) -> Self {
+        match call.extras.report_bytes {
+            Some(bytes) => Self { line: bytes.max(MAX_BODY_BYTES), data: bytes, message: bytes },
+            None => Self { line: MAX_BODY_BYTES, data: MAX_OUTPUT_BYTES, message: MAX_LINE_BYTES },
+        }
+    }
 }
 
 /// What a guest's exit and last line come to.
@@ -109,14 +126,15 @@ fn verdict(
         },
     };
     let calls = capabilities.calls();
+    let cap = Caps::of(call).message;
     let failed = |message: String, retryable| {
-        let message = clean(message, capabilities);
+        let message = clean(message, cap, capabilities);
         because_denied(PluginError::Failed { message, retryable, retry_after: None, calls }, capabilities)
     };
     match (code, ending) {
         (_, Some(Ending::Failure { retryable, message })) => Err(failed(message, retryable)),
         (0, Some(Ending::Report { message, changed, data })) => Ok(PluginReport {
-            message: clean(message, capabilities),
+            message: clean(message, cap, capabilities),
             changed,
             data: data.map(|data| capabilities.log().scrubber().value(data)),
             calls,
@@ -162,8 +180,14 @@ impl Answers {
     }
 }
 
-/// Moves answers into the pipe, for as long as there may be any.
-async fn write(mut answers: Queue, mut stdin: DuplexStream) {
+/// Moves what the guest gets at its start into the pipe, and then answers for as long as there may be any.
+async fn write(first_line: String, input: &[Arc<Vec<u8>>], mut answers: Queue, mut stdin: DuplexStream) {
+    let parts = input.iter().map(|part| part.as_slice());
+    for part in [first_line.as_bytes(), b"\n"].into_iter().chain(parts) {
+        if stdin.write_all(part).await.is_err() {
+            return std::future::pending().await;
+        }
+    }
     while let Some(line) = answers.queue.recv().await {
         if stdin.write_all(line.as_bytes()).await.is_err() {
             break;
@@ -177,6 +201,7 @@ async fn write(mut answers: Queue, mut stdin: DuplexStream) {
 /// The host's half of the lines.
 struct Conversation<'a> {
     capabilities: &'a mut Capabilities,
+    caps: Caps,
     answers: Answers,
     ending: Option<Ending>,
     ignored: u64,
@@ -189,9 +214,11 @@ impl Conversation<'_> {
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = (&mut stdout).take(LINE_AND_ONE).read_until(b'\n', &mut line).await;
-            if line.len() as u64 == LINE_AND_ONE && !line.ends_with(b"\n") {
-                return Err(LimitError::Line);
+            // One byte more shows that a line is longer.
+            let most = self.caps.line as u64 + 1;
+            let read = (&mut stdout).take(most).read_until(b'\n', &mut line).await;
+            if line.len() as u64 == most && !line.ends_with(b"\n") {
+                return Err(LimitError::Line { limit: self.caps.line as u64 });
             }
             if line.is_empty() || read.is_err() {
                 break;
@@ -213,7 +240,7 @@ impl Conversation<'_> {
             self.ignored += 1;
             return Ok(());
         }
-        match protocol::read(line) {
+        match protocol::read(line, self.caps.data) {
             Ok(Line::Call(call)) => {
                 if let Some(answer) = answer::answer(self.capabilities, *call).await? {
                     self.answers.push(answer);
@@ -228,17 +255,5 @@ impl Conversation<'_> {
             }
         }
         Ok(())
-    }
-}
-
-impl Ending {
-    /// Data of a report, unless there is too much of it.
-    fn capped(data: Option<Value>, cap: usize) -> Result<Option<Value>, String> {
-        match data {
-            Some(data) if data.to_string().len() > cap => {
-                Err(format!("the report's data has more than {}", bytes(cap as u64)))
-            }
-            other => Ok(other),
-        }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) async fn run(
     match ended {
         Err(_elapsed) => Err(PluginError::Timeout { limit: call.timeout }),
         Ok(Ok(Ok(report))) => Ok(finish(report, capabilities)),
-        Ok(Ok(Err(failure))) => Err(capabilities.denied().unwrap_or_else(|| failed(failure, capabilities))),
+        Ok(Ok(Err(failure))) => Err(because_denied(failed(failure, capabilities), capabilities)),
         Ok(Err(error)) => {
             let error = match error.downcast_ref::<I32Exit>() {
                 Some(I32Exit(code)) => PluginError::Failed {
@@ -67,7 +67,8 @@ pub(crate) async fn run(
 /// not.
 pub(crate) fn because_denied(error: PluginError, capabilities: &Capabilities) -> PluginError {
     match error {
-        PluginError::Trap { .. } | PluginError::Failed { .. } => capabilities.denied().unwrap_or(error),
+        PluginError::Trap { .. } => capabilities.denied(String::new()).unwrap_or(error),
+        PluginError::Failed { ref message, .. } => capabilities.denied(message.clone()).unwrap_or(error),
         other => other,
     }
 }
@@ -86,7 +87,7 @@ fn failed(failure: Failure, capabilities: &Capabilities) -> PluginError {
         }
     };
     PluginError::Failed {
-        message: clean(message, capabilities),
+        message: clean(message, MAX_LINE_BYTES, capabilities),
         retryable,
         retry_after,
         calls: capabilities.calls(),
@@ -102,7 +103,7 @@ fn finish(report: Report, capabilities: &Capabilities) -> PluginReport {
         }
     });
     PluginReport {
-        message: clean(report.message, capabilities),
+        message: clean(report.message, MAX_LINE_BYTES, capabilities),
         changed: Some(report.changed),
         data,
         calls: capabilities.calls(),
@@ -116,9 +117,9 @@ fn read_data(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))
 }
 
-/// A guest's message: without credentials, and no longer than a log line.
-pub(crate) fn clean(message: String, capabilities: &Capabilities) -> String {
+/// A guest's message: without credentials, and of at most so many bytes.
+pub(crate) fn clean(message: String, cap: usize, capabilities: &Capabilities) -> String {
     let mut message = capabilities.log().scrubber().text(message);
-    message.truncate(message.floor_char_boundary(MAX_LINE_BYTES));
+    message.truncate(message.floor_char_boundary(cap));
     message
 }

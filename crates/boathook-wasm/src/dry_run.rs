@@ -1,9 +1,10 @@
-//! The cluster of a dry run: every write says `dryRun=All`, whatever the caller asked for, and says so in the log. The
-//! property lies in the object that a run holds, not in a flag that each call might forget.
+//! The cluster of a dry run: every write says `dryRun=All`, whatever the caller asked for, and what it would have
+//! changed is told. The property lies in the object that a run holds, not in a flag that each call might forget.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use boathook_core::effect::Effect;
 use boathook_core::names::{Collection, Resource, Target};
 use boathook_core::run_event::LogLevel;
 use boathook_core::{Gvk, Object};
@@ -24,8 +25,9 @@ impl DryRunCluster {
         Self { inner, log }
     }
 
-    fn note(&self, what: &str) {
-        self.log.emit(LogLevel::Info, &format!("dry run: {what}"));
+    /// What is there now, as far as one may know.
+    async fn before(&self, target: &Target) -> Option<Object> {
+        self.inner.get(target).await.ok()
     }
 }
 
@@ -54,7 +56,7 @@ impl Cluster for DryRunCluster {
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
         let created = self.inner.create(collection, object, &dry(options)).await?;
-        self.note(&format!("would create {}", object.reference()));
+        self.log.withhold(Effect::of_write(created.reference(), None, &created));
         Ok(created)
     }
 
@@ -64,8 +66,9 @@ impl Cluster for DryRunCluster {
         patch: &Patch,
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
+        let before = self.before(target).await;
         let patched = self.inner.patch(target, patch, &dry(options)).await?;
-        self.note(&format!("would change {target}"));
+        self.log.withhold(Effect::of_write(target.reference(), before.as_ref(), &patched));
         Ok(patched)
     }
 
@@ -76,7 +79,7 @@ impl Cluster for DryRunCluster {
         options: &WriteOptions,
     ) -> Result<(), ClusterError> {
         self.inner.delete(target, preconditions, &dry(options)).await?;
-        self.note(&format!("would delete {target}"));
+        self.log.withhold(Effect::Delete { object: target.reference() });
         Ok(())
     }
 
@@ -88,7 +91,7 @@ impl Cluster for DryRunCluster {
             Err(error) => return Err(error),
         };
         if until(current.as_ref()) == Verdict::Waiting {
-            self.note(&format!("would wait for {target}"));
+            self.log.emit(LogLevel::Info, &format!("dry run: would wait for {target}"));
         }
         Ok(current)
     }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use boathook_core::plugin::PluginInfo;
 use boathook_engine::plugin_host::{PluginCall, PluginError, PluginHost, PluginReference, PluginReport};
 
-use crate::load::{BuiltInPlugin, Library};
+use crate::load::{BuiltInPlugin, Library, PackedCommand};
 use crate::runtime::{Ready, Runtime};
 use crate::{command, component};
 
@@ -22,6 +22,8 @@ use crate::{command, component};
 pub struct WasmHostOptions {
     /// Plugins in the program itself, found last.
     pub built_in: Vec<BuiltInPlugin>,
+    /// Commands in the program itself that are no plugins.
+    pub packed: Vec<PackedCommand>,
     /// Folders of `NAME.wasm`, in look-up order. They need not exist.
     pub plugin_dirs: Vec<PathBuf>,
     /// Where compiled plugins are kept; made if it is not there, ignored if it is not private to the user. `None`:
@@ -43,9 +45,9 @@ pub struct WasmHost {
 impl WasmHost {
     /// A host; reads nothing yet.
     pub fn new(options: WasmHostOptions) -> Self {
-        let WasmHostOptions { built_in, plugin_dirs, cache_dir, pooling } = options;
+        let WasmHostOptions { built_in, packed, plugin_dirs, cache_dir, pooling } = options;
         Self {
-            library: Arc::new(Library { built_in, plugin_dirs }),
+            library: Arc::new(Library { built_in, packed, plugin_dirs }),
             cache_dir,
             pooling,
             api_servers: Vec::new(),
@@ -94,7 +96,7 @@ impl PluginHost for WasmHost {
 
     async fn run(&self, call: PluginCall) -> Result<PluginReport, PluginError> {
         let runtime = self.runtime()?;
-        let ready = runtime.ready(&self.library, &call.plugin).await?;
+        let ready = runtime.ready(&self.library, &call.plugin, &call.signals).await?;
         let attempt = async {
             match &*ready {
                 Ready::Component(hook) => {

@@ -29,4 +29,4 @@ mod state;
 mod trap;
 
 pub use host::{WasmHost, WasmHostOptions};
-pub use load::BuiltInPlugin;
+pub use load::{BuiltInPlugin, PackedCommand};

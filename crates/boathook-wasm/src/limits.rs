@@ -38,14 +38,17 @@ pub(crate) const MAX_TABLES: usize = 16;
 pub(crate) const MAX_MEMORIES: usize = 8;
 /// Bytes of random data in one call.
 pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
-/// Native stack of compiled guest code, bytes.
-pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
+/// Native stack of compiled guest code, bytes: Go reports recursion of its own templates after a thousand levels, for
+/// which it needs more than one MiB.
+pub(crate) const WASM_STACK_BYTES: usize = 2 << 20;
 /// Stack of the fiber on which guest and host functions run, bytes.
-pub(crate) const ASYNC_STACK_BYTES: usize = 2 << 20;
+pub(crate) const ASYNC_STACK_BYTES: usize = 4 << 20;
 /// How often a spinning guest is interrupted to look at the clock.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
-/// How long a plugin may take to compile.
+/// How long a plugin may take to compile, if it is not one of the program's own.
 pub(crate) const COMPILE_TIMEOUT: Duration = Duration::from_secs(60);
+/// From this size on a plugin takes seconds to compile, and it is said.
+pub(crate) const LONG_COMPILE_BYTES: u64 = 2 << 20;
 
 /// A cap that was reached. Travels through wasmtime as the cause of a trap and is found there again by type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +63,8 @@ pub(crate) enum LimitError {
     #[error("limit of {limit} {capability} calls in one run reached")]
     Calls { capability: &'static str, limit: u32 },
     /// A line of the command protocol.
-    #[error("a line on stdout is longer than {}", bytes(MAX_BODY_BYTES as u64))]
-    Line,
+    #[error("a line on stdout is longer than {}", bytes(*.limit))]
+    Line { limit: u64 },
     /// Answers of the command protocol that the guest does not read.
     #[error("too many answers are left unread on stdin")]
     Unread,

@@ -21,10 +21,20 @@ pub struct BuiltInPlugin {
     pub bytes: &'static [u8],
 }
 
+/// A command in the program itself that no hook can name: whoever runs it knows its digest.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedCommand {
+    /// `sha256:…` of the file.
+    pub digest: &'static str,
+    /// The file, compressed with gzip. It is unpacked only to be compiled.
+    pub gzip: &'static [u8],
+}
+
 /// Where plugins are found.
 #[derive(Clone, Debug)]
 pub(crate) struct Library {
     pub(crate) built_in: Vec<BuiltInPlugin>,
+    pub(crate) packed: Vec<PackedCommand>,
     pub(crate) plugin_dirs: Vec<PathBuf>,
 }
 
@@ -66,11 +76,14 @@ impl Library {
     /// [`PluginError::Invalid`] if it is not the same any more.
     pub(crate) fn reload(&self, plugin: &PluginInfo) -> Result<Cow<'static, [u8]>, PluginError> {
         let bytes = match &plugin.origin {
-            PluginOrigin::BuiltIn => self
-                .built_in
-                .iter()
-                .find(|built_in| inspect::digest(built_in.bytes) == plugin.digest)
-                .map(|built_in| Cow::Borrowed(built_in.bytes)),
+            PluginOrigin::BuiltIn => match self.packed.iter().find(|packed| packed.digest == plugin.digest) {
+                Some(packed) => Some(Cow::Owned(unpack(packed)?)),
+                None => self
+                    .built_in
+                    .iter()
+                    .find(|built_in| inspect::digest(built_in.bytes) == plugin.digest)
+                    .map(|built_in| Cow::Borrowed(built_in.bytes)),
+            },
             PluginOrigin::Installed(path) | PluginOrigin::File(path) => {
                 Some(Cow::Owned(read(Path::new(path), path)?))
             }
@@ -154,6 +167,14 @@ impl Library {
             if folders.is_empty() { String::new() } else { format!(" (looked in {})", folders.join(", ")) };
         format!("{exist}{looked}; a file is named by its path, ./plugin.wasm")
     }
+}
+
+fn unpack(packed: &PackedCommand) -> Result<Vec<u8>, PluginError> {
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(packed.gzip).read_to_end(&mut bytes).map_err(|error| {
+        PluginError::Internal { message: format!("unpacking {}: {error}", packed.digest) }
+    })?;
+    Ok(bytes)
 }
 
 /// A file named by its path. Below `base` (links followed) if there is one.

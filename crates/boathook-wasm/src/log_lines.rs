@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use boathook_core::effect::Effect;
 use boathook_core::run_event::LogLevel;
 use boathook_engine::plugin_host::PluginSignal;
 use hyper::body::Bytes;
@@ -62,6 +63,17 @@ impl LogLines {
     pub(crate) fn signal(&self, signal: PluginSignal) {
         // Nobody listens any more once the run was given up; the run itself ends at its own pace.
         drop(self.signals.send(signal));
+    }
+
+    /// Sends what a dry run left undone. Credentials are taken out of it as out of any text; its fields count as log,
+    /// and are left out where the run has written enough of that.
+    pub(crate) fn withhold(&self, effect: Effect) {
+        let size = (effect.size() as u64).max(LEAST);
+        let mut state = self.state();
+        let effect = if state.kept_bytes + size > self.cap { effect.without_fields() } else { effect };
+        state.kept_bytes += size;
+        drop(state);
+        self.signal(PluginSignal::Withheld(effect.map_values(|value| self.scrubber.value(value))));
     }
 
     /// The last lines, oldest first.

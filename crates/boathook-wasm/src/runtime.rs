@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use boathook_core::plugin::{PluginForm, PluginInfo};
-use boathook_engine::plugin_host::PluginError;
+use boathook_core::plugin::{PluginForm, PluginInfo, PluginOrigin};
+use boathook_engine::plugin_host::{PluginError, PluginSignal};
 use tokio::sync::OnceCell;
+use tokio::sync::mpsc::UnboundedSender;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, InstancePre, Module};
 
@@ -16,7 +18,7 @@ use crate::cache::{Cache, Code, Key};
 use crate::capability;
 use crate::engine;
 use crate::inspect::WORLD_VERSION;
-use crate::limits::COMPILE_TIMEOUT;
+use crate::limits::{COMPILE_TIMEOUT, LONG_COMPILE_BYTES};
 use crate::load::Library;
 use crate::state::{CommandState, ComponentState};
 
@@ -63,7 +65,7 @@ impl Runtime {
         &self.engine
     }
 
-    /// The plugin, compiled and linked; from memory, from disk, or from its bytes.
+    /// The plugin, compiled and linked; from memory, from disk, or from its bytes. `signals` is told if that takes long.
     ///
     /// # Errors
     /// [`PluginError::Invalid`] if it does not compile or link, or is not what was inspected.
@@ -71,27 +73,35 @@ impl Runtime {
         self: &Arc<Self>,
         library: &Arc<Library>,
         plugin: &PluginInfo,
+        signals: &UnboundedSender<PluginSignal>,
     ) -> Result<Arc<Ready>, PluginError> {
         let cell = {
             let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
             ready.entry(plugin.digest.clone()).or_default().clone()
         };
-        cell.get_or_try_init(|| self.make_ready(library, plugin)).await.cloned()
+        cell.get_or_try_init(|| self.make_ready(library, plugin, signals)).await.cloned()
     }
 
     async fn make_ready(
         self: &Arc<Self>,
         library: &Arc<Library>,
         plugin: &PluginInfo,
+        signals: &UnboundedSender<PluginSignal>,
     ) -> Result<Arc<Ready>, PluginError> {
-        let (runtime, library, plugin) = (self.clone(), library.clone(), plugin.clone());
+        let (runtime, library, plugin, signals) =
+            (self.clone(), library.clone(), plugin.clone(), signals.clone());
         let name = plugin.name.clone();
+        let most = match plugin.origin {
+            // Ours ends, on however slow a machine.
+            PluginOrigin::BuiltIn => Duration::MAX,
+            PluginOrigin::Installed(_) | PluginOrigin::File(_) => COMPILE_TIMEOUT,
+        };
         // Compiling takes seconds of CPU, and nothing can interrupt it: a hook is given up, the thread goes on.
         let work = tokio::task::spawn_blocking(move || {
-            let code = runtime.code(&library, &plugin)?;
+            let code = runtime.code(&library, &plugin, &signals)?;
             runtime.link(&code, &plugin)
         });
-        match tokio::time::timeout(COMPILE_TIMEOUT, work).await {
+        match tokio::time::timeout(most, work).await {
             Ok(Ok(ready)) => ready.map(Arc::new),
             Ok(Err(panic)) => Err(PluginError::Internal { message: format!("compiling {name}: {panic}") }),
             Err(_elapsed) => Err(PluginError::Invalid {
@@ -101,12 +111,22 @@ impl Runtime {
         }
     }
 
-    fn code(&self, library: &Library, plugin: &PluginInfo) -> Result<Code, PluginError> {
+    fn code(
+        &self,
+        library: &Library,
+        plugin: &PluginInfo,
+        signals: &UnboundedSender<PluginSignal>,
+    ) -> Result<Code, PluginError> {
         let key = Key::new(&self.engine, &plugin.digest, plugin.form);
         if let Some(cache) = &self.cache
             && let Some(code) = cache.load(&self.engine, &key, plugin.form)
         {
             return Ok(code);
+        }
+        if plugin.size >= LONG_COMPILE_BYTES {
+            let message = format!("compiling {} for this machine, which is done once", plugin.name);
+            // Whether somebody listens is their affair.
+            drop(signals.send(PluginSignal::Progress { message, percent: None }));
         }
         let bytes = library.reload(plugin)?;
         let started = std::time::Instant::now();

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use boathook_engine::plugin_host::PluginCall;
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
@@ -61,13 +62,19 @@ pub(crate) struct CommandState {
 }
 
 impl CommandState {
-    pub(crate) fn new(stdin: DuplexStream, stdout: DuplexStream, stderr: GuestOutput, memory: u64) -> Self {
+    pub(crate) fn new(
+        stdin: DuplexStream,
+        stdout: DuplexStream,
+        stderr: GuestOutput,
+        call: &PluginCall,
+    ) -> Self {
         let wasi = wasi()
+            .envs(&call.extras.environment)
             .stdin(AsyncStdinStream::new(stdin))
             .stdout(AsyncStdoutStream::new(STDOUT_BUDGET, stdout))
             .stderr(stderr)
             .build_p1();
-        Self { wasi, limiter: RunLimiter::new(memory) }
+        Self { wasi, limiter: RunLimiter::new(call.limits.memory) }
     }
 }
 

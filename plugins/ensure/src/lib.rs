@@ -84,6 +84,7 @@ fn run(config: Config, context: &Context) -> Result<Report, Failure> {
         mode: config.mode,
         force: config.force,
         adopt: config.adopt,
+        dry_run: context.run.dry_run,
         namespace: &context.release.namespace,
         deadline: std::time::Duration::from_millis(context.run.deadline_ms),
     };

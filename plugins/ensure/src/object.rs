@@ -12,6 +12,8 @@ pub(crate) struct How<'a> {
     pub(crate) mode: Mode,
     pub(crate) force: bool,
     pub(crate) adopt: bool,
+    /// Nothing is kept, so an answer's resourceVersion tells nothing, and what was deleted is still there.
+    pub(crate) dry_run: bool,
     /// The release's.
     pub(crate) namespace: &'a str,
     /// Of the whole attempt: an object that does not go away may use it up.
@@ -27,6 +29,8 @@ pub(crate) enum Change {
     /// It was as the manifest says.
     Unchanged,
     Configured,
+    /// It is there; whether it would change is the host's to tell.
+    Applied,
     Recreated,
 }
 
@@ -42,6 +46,7 @@ impl Change {
             Self::Kept => "left as it is",
             Self::Unchanged => "unchanged",
             Self::Configured => "configured",
+            Self::Applied => "applied",
             Self::Recreated => "recreated",
         }
     }
@@ -67,7 +72,7 @@ impl Outcome {
         match result {
             Change::Kept => format!("{target} exists, left as it is"),
             Change::Unchanged => format!("{target} is as it should be"),
-            Change::Created | Change::Configured | Change::Recreated => {
+            Change::Created | Change::Configured | Change::Applied | Change::Recreated => {
                 format!("{} {target}", result.summary())
             }
         }
@@ -122,6 +127,7 @@ fn apply(object: &Value, target: &ObjectRef, how: &How<'_>) -> Done {
     // An apply that changes nothing leaves the version as it was.
     let change = match before {
         None => Change::Created,
+        Some(_) if how.dry_run => Change::Applied,
         Some(before) if before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"] => {
             Change::Unchanged
         }
@@ -141,6 +147,7 @@ fn recreate(object: &Value, target: &ObjectRef, how: &How<'_>) -> Done {
     };
     match kubernetes::create(object) {
         Ok(answer) => Ok((if existed { Change::Recreated } else { Change::Created }, Some(answer))),
+        Err(Error::AlreadyExists) if how.dry_run => Ok((Change::Recreated, None)),
         Err(Error::AlreadyExists) => Err(Failure::retryable("somebody else created it meanwhile")),
         Err(error) => Err(error.into()),
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::error::CliError;
 use crate::flags::{RecordFlags, ServerSideArg, no_revision_options};
 use crate::global::GlobalArgs;
-use crate::input::SourceArgs;
+use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::{self, InstallChoices, NotPlanned, PlanFlags, Planned, Planner};
 use crate::running::{self, Choices, OutputFlags};
@@ -77,10 +77,15 @@ pub(crate) struct InstallPlanArgs {
 
 impl InstallPlanArgs {
     /// The plan of a first install. Needs no cluster.
-    pub(crate) async fn plan(&self, namespace: &str, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
+    pub(crate) async fn plan(
+        &self,
+        namespace: &str,
+        host: &dyn PluginHost,
+        charts: &Charts<'_>,
+    ) -> Result<Planned, NotPlanned> {
         let choices = self.choices(false, no_revision_options());
         let planner = self.planner(namespace, host);
-        planning::install(&planner, &Listing::default(), &self.source, &choices).await
+        planning::install(&planner, &Listing::default(), &self.source, &choices, charts).await
     }
 
     fn choices(&self, replace: bool, revision: RevisionOptions) -> InstallChoices {
@@ -104,11 +109,12 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
     };
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
+    let charts = Charts::on(&session, &host, printer);
     let planned = {
         let planner = args.plan.planner(&session.namespace, host.as_ref());
         let history = planner.history(&session).await?;
         let choices = args.plan.choices(args.replace, revision);
-        planning::install(&planner, &history, &args.plan.source, &choices).await
+        planning::install(&planner, &history, &args.plan.source, &choices, &charts).await
     };
     let choices = Choices {
         create_namespace: args.create_namespace,

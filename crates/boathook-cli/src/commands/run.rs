@@ -6,7 +6,7 @@ use clap::Args;
 use super::event;
 use crate::error::CliError;
 use crate::global::GlobalArgs;
-use crate::input::SourceArgs;
+use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::{self, PlanFlags, Planner};
 use crate::running::{self, Choices, OutputFlags};
@@ -41,10 +41,11 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     planning::check_names(&name, global.namespace.as_deref())?;
     let session = wiring::session(global).await?;
     let host = wiring::host(&plugins, &session.api_servers);
+    let charts = Charts::on(&session, &host, printer);
     let planned = {
         let namespace = &session.namespace;
         let planner = Planner { name: &name, namespace, options: flags.options(), host: host.as_ref() };
-        planning::run(&planner, event, &source).await
+        planning::run(&planner, event, &source, &charts).await
     };
     running::carry_out(planned, session, host, Choices::default(), &output, printer).await
 }

@@ -1,5 +1,7 @@
 //! `boathook upgrade`: from the revision that is deployed to a new one.
 
+use std::sync::Arc;
+
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
@@ -7,7 +9,7 @@ use clap::Args;
 use crate::error::CliError;
 use crate::flags::{HistoryFlags, RecordFlags, ServerSideArg, no_revision_options};
 use crate::global::GlobalArgs;
-use crate::input::{SourceArgs, ValuesMode};
+use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner, UpgradeChoices};
 use crate::running::{self, Choices, OutputFlags};
@@ -82,19 +84,25 @@ pub(crate) struct UpgradePlanArgs {
 
 impl UpgradePlanArgs {
     /// The plan; the release is read from the cluster.
-    pub(crate) async fn plan(&self, session: &Session, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
-        self.plan_with(session, host, no_revision_options()).await
+    pub(crate) async fn plan(
+        &self,
+        session: &Session,
+        host: &Arc<dyn PluginHost>,
+        printer: &Printer,
+    ) -> Result<Planned, NotPlanned> {
+        self.plan_with(session, host, printer, no_revision_options()).await
     }
 
     async fn plan_with(
         &self,
         session: &Session,
-        host: &dyn PluginHost,
+        host: &Arc<dyn PluginHost>,
+        printer: &Printer,
         revision: RevisionOptions,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
-        let planner =
-            Planner { name: &self.name, namespace: &session.namespace, options: self.flags.options(), host };
+        let (namespace, options) = (&session.namespace, self.flags.options());
+        let planner = Planner { name: &self.name, namespace, options, host: host.as_ref() };
         let history = planner.history(session).await?;
         let choices = UpgradeChoices {
             install: self.install,
@@ -102,7 +110,8 @@ impl UpgradePlanArgs {
             values: self.values(),
             revision,
         };
-        planning::upgrade(&planner, &history, &self.source, &choices).await
+        let charts = Charts::on(session, host, printer);
+        planning::upgrade(&planner, &history, &self.source, &choices, &charts).await
     }
 
     /// Of several modes the first counts, as with Helm.
@@ -132,7 +141,7 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
     };
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let planned = args.plan.plan_with(&session, host.as_ref(), revision).await;
+    let planned = args.plan.plan_with(&session, &host, printer, revision).await;
     let choices = Choices {
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,

@@ -110,8 +110,8 @@ fn install(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Res
     let mut words = vec!["install", &release.name, &args.source, "--namespace", &release.namespace];
     words.extend(["--dry-run=client", "--output", "json"]);
     words.extend(lent.iter().flat_map(|path| ["--values", path]));
-    words.extend(values_flags(values));
-    let output = helm(&values.helm, &words)?;
+    words.extend(flags(values));
+    let output = helm(values.helm(), &words)?;
     if !output.status.success() && said(&output).contains(UNREACHABLE) {
         return Ok(None);
     }
@@ -142,11 +142,11 @@ fn template(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Re
         words.push("--is-upgrade");
     }
     words.extend(lent.iter().flat_map(|path| ["--values", path]));
-    words.extend(values_flags(values));
-    let output = helm(&values.helm, &words)?;
+    words.extend(flags(values));
+    let output = helm(values.helm(), &words)?;
     let diagnostics = warnings(&output);
     let rendered = text(output, &args.source)?;
-    let yaml = text(helm(&values.helm, &["show", "chart", &args.source])?, &args.source)?;
+    let yaml = text(helm(values.helm(), &["show", "chart", &args.source])?, &args.source)?;
     let metadata = read_yaml("Chart.yaml", &yaml)
         .map_err(|diagnostic| CliError::new(BAD_INPUT, format!("{}: {}", args.source, diagnostic.message)))?;
     Ok(Input {
@@ -159,6 +159,14 @@ fn template(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Re
     })
 }
 
+/// What `helm template` prints, with these words before the values.
+pub(crate) fn template_text(chart: &str, values: &ValuesArgs, words: &[String]) -> Result<String, CliError> {
+    let mut all = vec!["template"];
+    all.extend(words.iter().map(String::as_str));
+    all.extend(flags(values));
+    text(helm(values.helm(), &all)?, chart)
+}
+
 fn values_flags(values: &ValuesArgs) -> Vec<&str> {
     let mut words = Vec::new();
     for (flag, list) in [
@@ -167,11 +175,20 @@ fn values_flags(values: &ValuesArgs) -> Vec<&str> {
         ("--set-string", &values.set_string),
         ("--set-file", &values.set_file),
         ("--set-json", &values.set_json),
+        ("--set-literal", &values.set_literal),
     ] {
         for value in list {
             words.extend([flag, value.as_str()]);
         }
     }
+    words
+}
+
+/// All flags that are about charts.
+fn flags(values: &ValuesArgs) -> Vec<&str> {
+    let mut words = values_flags(values);
+    words.extend(values.skip_schema_validation.then_some("--skip-schema-validation"));
+    words.extend(values.render_subchart_notes.then_some("--render-subchart-notes"));
     words
 }
 
@@ -184,7 +201,7 @@ fn crds(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Vec<Source>, Cli
     if rendering.is_upgrade {
         return Ok(Vec::new());
     }
-    let text = text(helm(&args.values.helm, &["show", "crds", &args.source])?, &args.source)?;
+    let text = text(helm(args.values.helm(), &["show", "crds", &args.source])?, &args.source)?;
     let empty = text.trim().is_empty();
     Ok(if empty { Vec::new() } else { vec![Source { path: "crds".to_owned(), text }] })
 }
@@ -259,7 +276,8 @@ mod tests {
         let write = r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#;
         let written = Command::new("sh").args(["-c", write]).arg(&program).arg(script).status().unwrap();
         assert!(written.success());
-        let values = ValuesArgs { helm: program.to_string_lossy().into_owned(), ..ValuesArgs::default() };
+        let values =
+            ValuesArgs { helm: Some(program.to_string_lossy().into_owned()), ..ValuesArgs::default() };
         SourceArgs { source: "c.tgz".to_owned(), values }
     }
 

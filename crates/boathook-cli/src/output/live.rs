@@ -94,7 +94,7 @@ impl<'a> Live<'a> {
                 self.hooks.extend(hooks.iter().map(|hook| (hook.id.clone(), hook.clone())));
                 self.permanent(&paint(WARNING, &format!("  it failed: {operation} begins")));
             }
-            Happening::Noted { .. } | Happening::RecoveryFinished { .. } => {}
+            Happening::Withheld { .. } | Happening::Noted { .. } | Happening::RecoveryFinished { .. } => {}
             Happening::OperationFinished { .. } => self.end(),
         }
     }

@@ -6,7 +6,7 @@ use boathook_core::report::{HookReport, Recovery};
 use boathook_core::run_event::{ErrorCode, Outcome, Phase, ResourceResult};
 
 use super::style::{DIM, ERROR, OK, WARNING, count, duration, indent, paint};
-use super::{Printer, safe};
+use super::{Printer, safe, withheld};
 
 /// How many of a failed hook's last log lines are shown.
 const LAST_LINES: usize = 10;
@@ -25,7 +25,7 @@ pub(crate) fn print(printer: &Printer, report: &Report, steps: &[&Step]) {
     if let Some(text) = failure(report, steps) {
         printer.note(&text);
     }
-    printer.result(&end(report));
+    printer.result(&(withheld::render(report, printer.verbose) + &end(report)));
 }
 
 /// Why the operation failed, if it did.

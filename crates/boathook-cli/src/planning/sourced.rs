@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{NotPlanned, Planned, Planner, check_names, unreadable};
 use crate::error::CliError;
-use crate::input::{self, Input, Lent, Rendering, SourceArgs, ValuesMode};
+use crate::input::{self, Charts, Input, Lent, Rendering, SourceArgs, ValuesMode};
 
 /// A source that was read and sorted.
 struct Sorted {
@@ -22,8 +22,9 @@ struct Sorted {
     crds: Vec<Document>,
 }
 
-fn read(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Sorted, CliError> {
-    let Input { sources, crds, base, chart, recorded, mut diagnostics } = input::read(args, rendering)?;
+async fn read(args: &SourceArgs, rendering: &Rendering<'_>, charts: &Charts<'_>) -> Result<Sorted, CliError> {
+    let Input { sources, crds, base, chart, recorded, mut diagnostics } =
+        input::read(args, rendering, charts).await?;
     let parsed = manifest::parse(&sources);
     let mut read = dialect::read(parsed.documents);
     let definitions = manifest::parse(&crds);
@@ -40,13 +41,14 @@ pub(crate) async fn run(
     planner: &Planner<'_>,
     event: HookEvent,
     source: &SourceArgs,
+    charts: &Charts<'_>,
 ) -> Result<Planned, NotPlanned> {
     check_names(planner.name, Some(planner.namespace))?;
     let release =
         ReleaseRef { name: planner.name.to_owned(), namespace: planner.namespace.to_owned(), revision: 1 };
     let is_upgrade = is_upgrade(event);
     let rendering = Rendering { release: &release, is_upgrade, recorded: false, lent: None };
-    let Sorted { sources, base, chart, read, .. } = read(source, &rendering)?;
+    let Sorted { sources, base, chart, read, .. } = read(source, &rendering, charts).await?;
     let input = PlanInput::run(event, &release, &chart, read);
     Ok(planner.finish(input, Some(base), sources).await)
 }
@@ -74,6 +76,7 @@ pub(crate) async fn install(
     history: &Listing,
     source: &SourceArgs,
     choices: &InstallChoices,
+    charts: &Charts<'_>,
 ) -> Result<Planned, NotPlanned> {
     check_names(planner.name, Some(planner.namespace))?;
     let past = revisions(&history.releases);
@@ -81,7 +84,7 @@ pub(crate) async fn install(
     let basis = planner.basis(Operation::Install, wish, &past)?;
     let release = planner.release(&basis);
     let rendering = Rendering { release: &release, is_upgrade: false, recorded: true, lent: None };
-    let Sorted { sources, base, chart, read, crds } = read(source, &rendering)?;
+    let Sorted { sources, base, chart, read, crds } = read(source, &rendering, charts).await?;
     let crds = if choices.skip_crds { Vec::new() } else { crds };
     let mut input = PlanInput::install(basis, &release, chart, read, crds, &choices.revision);
     input.diagnostics.extend(unreadable(history));
@@ -106,6 +109,7 @@ pub(crate) async fn upgrade(
     history: &Listing,
     source: &SourceArgs,
     choices: &UpgradeChoices,
+    charts: &Charts<'_>,
 ) -> Result<Planned, NotPlanned> {
     check_names(planner.name, Some(planner.namespace))?;
     let past = revisions(&history.releases);
@@ -116,7 +120,7 @@ pub(crate) async fn upgrade(
             replace: uninstalled,
             revision: choices.revision.clone(),
         };
-        let mut planned = install(planner, history, source, &choices).await?;
+        let mut planned = install(planner, history, source, &choices, charts).await?;
         let message = format!("release {:?} does not exist: it is installed", planner.name);
         planned.plan.diagnostics.push(Diagnostic::new(boathook_core::Severity::Info, "installs", message));
         return Ok(planned);
@@ -130,7 +134,7 @@ pub(crate) async fn upgrade(
     let defaults = current.and_then(|current| map(current.record.chart.get("values")));
     let lent = Lent { config: &config, defaults: defaults.as_ref().unwrap_or(&none), mode: choices.values };
     let rendering = Rendering { release: &release, is_upgrade: true, recorded: true, lent: Some(lent) };
-    let Sorted { sources, base, chart, read, .. } = read(source, &rendering)?;
+    let Sorted { sources, base, chart, read, .. } = read(source, &rendering, charts).await?;
     let mut input = PlanInput::upgrade(basis, &release, &past, chart, read, &choices.revision);
     input.diagnostics.extend(unreadable(history));
     Ok(planner.finish(input, Some(base), sources).await)

@@ -214,7 +214,7 @@ pub(super) fn authorize_http(grant: &Grant, request: &HttpRequest) -> Result<(),
     };
     let networks = request.granted_networks(grant);
     if networks.is_empty() {
-        return Err(request.denial("the hook's permissions do not allow it", expected));
+        return Err(request.denial("no permission allows it", expected));
     }
     if let Host::Domain(_) = request.url.host() {
         return Ok(());

@@ -11,6 +11,9 @@ use super::{Grant, RequestError};
 use crate::names::{Collection, Name, Namespace, Resource, Target, is_dns_label, is_dns_subdomain};
 use crate::{Gvk, Object};
 
+/// In the place of a list's namespace: all of them.
+const EVERY_NAMESPACE: &str = "*";
+
 /// RBAC's verbs, as far as plugins can have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verb {
@@ -245,7 +248,7 @@ impl KubernetesRequest {
         Self::of(grant, KubernetesCall::Get, resource, namespace, Some(name), Payload::None)
     }
 
-    /// `kubernetes.list`: one namespace, or the cluster for cluster-scoped kinds.
+    /// `kubernetes.list`: one namespace, all of them (`*`), or the cluster for cluster-scoped kinds.
     ///
     /// # Errors
     /// As [`Self::get`], and for selectors that cannot be read.
@@ -259,6 +262,11 @@ impl KubernetesRequest {
         let labels = label_selector.map(LabelSelector::parse).transpose()?;
         let fields = field_selector.map(FieldSelector::parse).transpose()?;
         let selectors = Payload::Selectors(labels, fields);
+        if namespace == Some(EVERY_NAMESPACE) {
+            let request = Self::of(grant, KubernetesCall::List, resource, None, None, selectors)?;
+            // Only a rule for all namespaces allows it.
+            return Ok(Self { namespace: None, ..request });
+        }
         Self::of(grant, KubernetesCall::List, resource, namespace, None, selectors)
     }
 
@@ -448,8 +456,10 @@ impl fmt::Display for KubernetesRequest {
         if let Some(subresource) = self.subresource {
             write!(f, "/{}", subresource.as_str())?;
         }
-        if let Some(namespace) = &self.namespace {
-            write!(f, " in {namespace}")?;
+        match &self.namespace {
+            Some(namespace) => write!(f, " in {namespace}")?,
+            None if self.resource.namespaced => write!(f, " in all namespaces")?,
+            None => {}
         }
         Ok(())
     }

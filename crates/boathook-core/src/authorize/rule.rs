@@ -25,7 +25,7 @@ pub(super) fn authorize_kubernetes(grant: &Grant, request: &KubernetesRequest) -
         .copied()
         .filter(|verb| !rules.iter().any(|rule| allows(rule, *verb, request, &grant.release_namespace)))
         .collect();
-    let mut reason = "the hook's permissions do not allow it";
+    let mut reason = "no permission allows it";
     if reads_secret_values(request) && !secret_data_granted(grant, request) {
         if missing.is_empty() {
             reason = "a Secret's data is readable only under a rule with verb get that spells out its name";

@@ -29,6 +29,29 @@ pub struct Read {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// What Helm makes of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// An ordinary resource.
+    Ordinary,
+    /// A hook of these events.
+    Hook(Vec<HookEvent>),
+    /// Nothing: it names an event that Helm does not know. This is the annotation's text.
+    Dropped(String),
+}
+
+/// Tells hooks from ordinary documents as Helm does, and says nothing of what is wrong with them.
+pub fn classify(document: &Document) -> Class {
+    match document.head.annotations.get(HOOK) {
+        None => Class::Ordinary,
+        Some(annotation) => {
+            let events: Option<Vec<HookEvent>> =
+                Item::list(annotation).map(|item| event(&item.word)).collect();
+            events.map_or_else(|| Class::Dropped(annotation.clone()), Class::Hook)
+        }
+    }
+}
+
 /// Sorts documents (in the order of [`crate::manifest::parse`]) into hooks and ordinary resources.
 ///
 /// Both lists are sorted stably by the install kind table, as Helm stores them. The default delete policy is not
@@ -60,33 +83,27 @@ fn read_all(documents: Vec<Document>) -> Read {
             continue;
         };
         let Some(events) = events(&document, annotation, &mut read.diagnostics) else { continue };
-        if let Some(hook) = hook(&document, events, &mut read.diagnostics) {
-            kept.hook(&document, &hook);
-            read.hooks.push(hook);
-        }
+        let Some((action, spec_places)) = wasm::action(&document, &mut read.diagnostics) else { continue };
+        kept.hook(&document, &events);
+        read.hooks.push(Hook {
+            events,
+            weight: weight(&document, &mut read.diagnostics),
+            delete_policies: delete_policies(&document, &mut read.diagnostics),
+            output_log_policies: output_log_policies(&document, &mut read.diagnostics),
+            api_version: document.head.api_version,
+            kind: document.head.kind,
+            name: document.head.name,
+            origin: document.origin,
+            manifest: document.text,
+            objects: document.objects,
+            action,
+            spec_places,
+        });
     }
     kept.finish(&mut read.diagnostics);
     read.hooks.sort_by(|a, b| order::by_install_kind(&a.kind, &b.kind));
     read.resources.sort_by(|a, b| order::by_install_kind(&a.head.kind, &b.head.kind));
     read
-}
-
-fn hook(document: &Document, events: Vec<HookEvent>, diagnostics: &mut Vec<Diagnostic>) -> Option<Hook> {
-    let (action, spec_places) = wasm::action(document, diagnostics)?;
-    Some(Hook {
-        api_version: document.head.api_version.clone(),
-        kind: document.head.kind.clone(),
-        name: document.head.name.clone(),
-        origin: document.origin.clone(),
-        events,
-        weight: weight(document, diagnostics),
-        delete_policies: delete_policies(document, diagnostics),
-        output_log_policies: output_log_policies(document, diagnostics),
-        manifest: document.text.clone(),
-        objects: document.objects.clone(),
-        action,
-        spec_places,
-    })
 }
 
 /// The events of a hook, in written order; `None` if there is one that Helm does not know: then Helm drops the

@@ -58,7 +58,7 @@ pub(crate) fn read(walk: &mut Walk<'_, '_>, root: Place) -> Result<Head, HeadErr
     Ok(head)
 }
 
-fn metadata(walk: &mut Walk<'_, '_>, metadata: &Entry, head: &mut Head) -> Result<(), HeadError> {
+fn metadata(walk: &mut Walk<'_, '_>, metadata: &Entry<'_>, head: &mut Head) -> Result<(), HeadError> {
     if !walk.is_map(metadata.value) {
         head.name.clear();
         head.annotations.clear();
@@ -80,7 +80,7 @@ fn metadata(walk: &mut Walk<'_, '_>, metadata: &Entry, head: &mut Head) -> Resul
                         place: walk.place(annotation.key_node),
                     });
                 };
-                head.annotations.insert(annotation.key, scalar.into_text().unwrap_or_default());
+                head.annotations.insert(annotation.key.into_owned(), scalar.into_text().unwrap_or_default());
             }
         }
     }
@@ -89,13 +89,13 @@ fn metadata(walk: &mut Walk<'_, '_>, metadata: &Entry, head: &mut Head) -> Resul
 
 /// Go reads the fields from JSON with sorted keys: of `Kind` and `kind` the second wins, and two spellings of
 /// `metadata` are merged.
-fn sorted(walk: &mut Walk<'_, '_>, index: usize) -> Result<Vec<Entry>, YamlError> {
+fn sorted<'a>(walk: &mut Walk<'a, '_>, index: usize) -> Result<Vec<Entry<'a>>, YamlError> {
     let mut entries = walk.entries(index)?;
     entries.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(entries)
 }
 
-fn text(walk: &mut Walk<'_, '_>, entry: &Entry, field: &mut String) -> Result<(), HeadError> {
+fn text(walk: &mut Walk<'_, '_>, entry: &Entry<'_>, field: &mut String) -> Result<(), HeadError> {
     match walk.scalar(entry.value)? {
         Some(scalar) => {
             if let Some(text) = scalar.into_text() {
@@ -107,7 +107,7 @@ fn text(walk: &mut Walk<'_, '_>, entry: &Entry, field: &mut String) -> Result<()
     }
 }
 
-fn null_or(walk: &mut Walk<'_, '_>, entry: &Entry, wanted: &'static str) -> Result<(), HeadError> {
+fn null_or(walk: &mut Walk<'_, '_>, entry: &Entry<'_>, wanted: &'static str) -> Result<(), HeadError> {
     match walk.scalar(entry.value)? {
         Some(super::scalar::Scalar::Null) => Ok(()),
         _ => Err(HeadError::Type { field: quoted(&entry.key), wanted, place: walk.place(entry.key_node) }),

@@ -204,7 +204,7 @@ fn decode_base64(text: &str) -> Result<String, ScalarError> {
     String::from_utf8(bytes).map_err(|_| ScalarError::Binary)
 }
 
-impl Scalar<'_> {
+impl<'t> Scalar<'t> {
     /// The JSON value as the API server gets it: integers of 64 bits with sign, all other numbers as float64
     /// (`k8s.io/apimachinery/pkg/util/json`). `None` for infinite and not-a-number, which JSON does not have.
     pub(crate) fn into_json(self) -> Option<Value> {
@@ -219,21 +219,17 @@ impl Scalar<'_> {
     }
 
     /// The text of a key: `None` where Go has none (null, and integers above `i64::MAX`).
-    pub(crate) fn into_key(self) -> Option<String> {
+    pub(crate) fn into_key(self) -> Option<Cow<'t, str>> {
         Some(match self {
             Self::Null | Self::Uint(_) => return None,
-            Self::Bool(boolean) => boolean.to_string(),
-            Self::Int(int) => int.to_string(),
-            Self::Float(float) if float.is_nan() => ".nan".to_owned(),
+            Self::Bool(boolean) => Cow::Owned(boolean.to_string()),
+            Self::Int(int) => Cow::Owned(int.to_string()),
+            Self::Float(float) if float.is_nan() => Cow::Borrowed(".nan"),
             Self::Float(float) if float.is_infinite() => {
-                if float > 0.0 {
-                    ".inf".to_owned()
-                } else {
-                    "-.inf".to_owned()
-                }
+                Cow::Borrowed(if float > 0.0 { ".inf" } else { "-.inf" })
             }
-            Self::Float(float) => format_float32(float),
-            Self::Text(text) => text.into_owned(),
+            Self::Float(float) => Cow::Owned(format_float32(float)),
+            Self::Text(text) => text,
         })
     }
 
@@ -250,7 +246,7 @@ impl Scalar<'_> {
                     "-Inf".to_owned()
                 }
             }
-            other => return other.into_key(),
+            other => return other.into_key().map(Cow::into_owned),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A tape of nodes as values: merge keys expanded and keys resolved as go-yaml does it, JSON built, places found.
 //! Every walk draws on one budget, so aliases and merges cannot multiply without end.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -9,13 +10,15 @@ use super::scalar::{self, Scalar};
 use super::yaml::{Kind, Node, Place, Reason, Tape, YamlError, limit};
 
 /// One entry of a map after merging: the key's text, and the indices of key and value on the tape.
-pub(crate) struct Entry {
+pub(crate) struct Entry<'a> {
     /// The key as text.
-    pub(crate) key: String,
+    pub(crate) key: Cow<'a, str>,
     /// Its node.
     pub(crate) key_node: usize,
     /// The value's node (an alias is not yet followed).
     pub(crate) value: usize,
+    /// Whether a merge brought it.
+    merged: bool,
 }
 
 /// A walk over a tape with what is left of its budget.
@@ -67,7 +70,7 @@ impl<'a, 't> Walk<'a, 't> {
     pub(crate) fn scalar(&mut self, index: usize) -> Result<Option<Scalar<'a>>, YamlError> {
         let node = self.node(self.tape.target(index));
         let Kind::Scalar { text, tag, .. } = &node.kind else { return Ok(None) };
-        let text = std::borrow::Cow::Borrowed(&**text);
+        let text = Cow::Borrowed(&**text);
         match scalar::resolve(text, tag) {
             Ok(scalar) => Ok(Some(scalar)),
             Err(error) => Err(Reason::Scalar(error).at(node.place)),
@@ -110,7 +113,7 @@ impl<'a, 't> Walk<'a, 't> {
                 let mut map = Map::with_capacity(entries.len());
                 for entry in entries {
                     let value = self.value_below(entry.value, depth + 1)?;
-                    map.insert(entry.key, value);
+                    map.insert(entry.key.into_owned(), value);
                 }
                 Ok(Value::Object(map))
             }
@@ -120,11 +123,11 @@ impl<'a, 't> Walk<'a, 't> {
 
     /// The entries of the map at an index, merged as go-yaml does it: `<<` is expanded where it stands, so it
     /// overwrites keys before it and is overwritten by keys behind it. Empty for anything but a map.
-    pub(crate) fn entries(&mut self, index: usize) -> Result<Vec<Entry>, YamlError> {
+    pub(crate) fn entries(&mut self, index: usize) -> Result<Vec<Entry<'a>>, YamlError> {
         self.entries_below(index, 0)
     }
 
-    fn entries_below(&mut self, index: usize, depth: usize) -> Result<Vec<Entry>, YamlError> {
+    fn entries_below(&mut self, index: usize, depth: usize) -> Result<Vec<Entry<'a>>, YamlError> {
         let at = self.tape.target(index);
         let Kind::Map { end } = self.node(at).kind else { return Ok(Vec::new()) };
         if depth > limit::DEPTH {
@@ -140,12 +143,13 @@ impl<'a, 't> Walk<'a, 't> {
             } else {
                 let key = self.key(key_node)?;
                 self.spend(key.len(), self.node(key_node).place)?;
-                let entry = Entry { key, key_node, value };
+                let entry = Entry { key, key_node, value, merged: false };
                 if self.tape.last_key_wins {
                     entries.merged(entry);
-                } else if !entries.explicit(entry) {
-                    let key = self.key(key_node)?;
-                    return Err(Reason::DuplicateKey(quoted(&key)).at(self.node(key_node).place));
+                } else {
+                    entries
+                        .explicit(entry)
+                        .map_err(|key| Reason::DuplicateKey(quoted(&key)).at(self.node(key_node).place))?;
                 }
             }
             key_node = self.tape.next(value);
@@ -202,7 +206,7 @@ impl<'a, 't> Walk<'a, 't> {
         }
     }
 
-    fn merge(&mut self, value: usize, entries: &mut Entries, depth: usize) -> Result<(), YamlError> {
+    fn merge(&mut self, value: usize, entries: &mut Entries<'a>, depth: usize) -> Result<(), YamlError> {
         let at = self.tape.target(value);
         let place = self.node(value).place;
         match self.node(at).kind {
@@ -226,7 +230,7 @@ impl<'a, 't> Walk<'a, 't> {
         }
     }
 
-    fn merge_map(&mut self, map: usize, entries: &mut Entries, depth: usize) -> Result<(), YamlError> {
+    fn merge_map(&mut self, map: usize, entries: &mut Entries<'a>, depth: usize) -> Result<(), YamlError> {
         self.spend(0, self.node(map).place)?;
         for entry in self.entries_below(map, depth + 1)? {
             self.spend(entry.key.len(), self.node(entry.key_node).place)?;
@@ -235,7 +239,7 @@ impl<'a, 't> Walk<'a, 't> {
         Ok(())
     }
 
-    fn key(&mut self, index: usize) -> Result<String, YamlError> {
+    fn key(&mut self, index: usize) -> Result<Cow<'a, str>, YamlError> {
         let place = self.node(index).place;
         let scalar = self.scalar(index)?.ok_or_else(|| Reason::Key.at(place))?;
         scalar.into_key().ok_or_else(|| Reason::Key.at(place))
@@ -280,13 +284,12 @@ pub(crate) struct Found {
 
 /// The entries of a map that is being merged. A short map is searched, a long one indexed.
 #[derive(Default)]
-struct Entries {
-    list: Vec<Entry>,
-    from_merge: Vec<bool>,
-    index: Option<HashMap<String, usize>>,
+struct Entries<'a> {
+    list: Vec<Entry<'a>>,
+    index: Option<HashMap<Cow<'a, str>, usize>>,
 }
 
-impl Entries {
+impl<'a> Entries<'a> {
     const INDEXED_FROM: usize = 16;
 
     fn position(&mut self, key: &str) -> Option<usize> {
@@ -300,36 +303,29 @@ impl Entries {
         index.get(key).copied()
     }
 
-    fn push(&mut self, entry: Entry, from_merge: bool) {
+    fn push(&mut self, entry: Entry<'a>) {
         if let Some(index) = &mut self.index {
             index.insert(entry.key.clone(), self.list.len());
         }
         self.list.push(entry);
-        self.from_merge.push(from_merge);
     }
 
-    /// Adds a key that stands in the map itself; `false` if it stands there twice.
-    fn explicit(&mut self, entry: Entry) -> bool {
+    /// Adds a key that stands in the map itself; gives it back if it stands there twice.
+    fn explicit(&mut self, entry: Entry<'a>) -> Result<(), Cow<'a, str>> {
         match self.position(&entry.key) {
-            Some(at) if self.from_merge[at] => {
-                self.list[at] = entry;
-                // A second explicit key is a duplicate also where a merge came between.
-                self.from_merge[at] = false;
-                true
-            }
-            Some(_) => false,
-            None => {
-                self.push(entry, false);
-                true
-            }
+            // A second explicit key is a duplicate also where a merge came between.
+            Some(at) if self.list[at].merged => self.list[at] = entry,
+            Some(_) => return Err(entry.key),
+            None => self.push(entry),
         }
+        Ok(())
     }
 
     /// Adds a key that a merge brings, or one that may stand twice.
-    fn merged(&mut self, entry: Entry) {
+    fn merged(&mut self, entry: Entry<'a>) {
         match self.position(&entry.key) {
-            Some(at) => self.list[at] = entry,
-            None => self.push(entry, true),
+            Some(at) => self.list[at] = Entry { merged: self.list[at].merged, ..entry },
+            None => self.push(Entry { merged: true, ..entry }),
         }
     }
 }

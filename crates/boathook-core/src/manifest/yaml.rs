@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use serde_saphyr::granit_parser::{
     ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, StrInput, Tag as ParserTag,
@@ -393,14 +394,25 @@ fn scalar_tag(style: Style, tag: Option<&ParserTag>) -> Tag {
 /// # Errors
 /// The system's, where it gives no thread.
 pub(crate) fn on_own_stack<T: Send>(run: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| thread().spawn_scoped(scope, run).map(joined))
+}
+
+/// Runs on several such threads at once.
+///
+/// # Errors
+/// The system's, where it gives no thread.
+pub(crate) fn on_own_stacks<T: Send>(threads: usize, run: impl Fn() -> T + Sync) -> std::io::Result<Vec<T>> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .name("manifest".to_owned())
-            .stack_size(16 << 20)
-            .spawn_scoped(scope, run)?;
-        match thread.join() {
-            Ok(value) => Ok(value),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let started: std::io::Result<Vec<_>> =
+            (0..threads).map(|_| thread().spawn_scoped(scope, &run)).collect();
+        Ok(started?.into_iter().map(joined).collect())
     })
+}
+
+fn thread() -> Builder {
+    Builder::new().name("manifest".to_owned()).stack_size(16 << 20)
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

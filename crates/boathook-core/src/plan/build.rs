@@ -397,7 +397,7 @@ fn is_cluster_scoped(object: &Object) -> bool {
         "ValidatingWebhookConfiguration",
         "VolumeAttachment",
     ];
-    let group = object.reference().gvk().group;
+    let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
     let built_in = group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io");
     built_in && KINDS.contains(&object.kind())
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Readiness, conditions, hook_job, kstatus};
+use super::{Readiness, conditions, hook_job, int, kstatus};
 use crate::Object;
 
 /// What is waited for.
@@ -160,8 +160,7 @@ fn plain_key(text: &str) -> Option<(String, &str)> {
 }
 
 fn observed_earlier(object: &Object) -> bool {
-    let int = |path: &[&str]| object.get(path).and_then(Value::as_i64);
-    match (int(&["metadata", "generation"]), int(&["status", "observedGeneration"])) {
+    match (int(object, &["metadata", "generation"]), int(object, &["status", "observedGeneration"])) {
         (Some(generation), Some(observed)) => observed < generation,
         _ => false,
     }

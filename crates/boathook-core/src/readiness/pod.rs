@@ -3,9 +3,10 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Readiness, conditions};
+use super::{Readiness, conditions, holds};
 use crate::Object;
 
 /// Why the kubelet cannot start a container when its image or its settings are wrong. None of them heals without a
@@ -21,6 +22,9 @@ const IMAGE_REASONS: [&str; 7] = [
 ];
 const START_REASONS: [&str; 4] =
     ["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"];
+
+/// How long a Pod may look for a node before kstatus gives it up.
+const SCHEDULE_WINDOW: SignedDuration = SignedDuration::from_secs(15);
 
 /// A container that ended badly or cannot start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,23 +91,47 @@ pub fn pod_problem(pod: &Object) -> Option<String> {
 }
 
 /// The Pod rule of kstatus. A Pod that failed counts as current there: it will not change any more.
-pub(super) fn kstatus(pod: &Object) -> Readiness {
-    match pod.str(&["status", "phase"]) {
-        Some("Succeeded" | "Failed") => Readiness::Current,
-        Some("Running") if conditions(pod).any(|c| c.kind == "Ready" && c.status == "True") => {
-            Readiness::Current
-        }
-        phase => {
-            let crash = failed_containers(pod).into_iter().find(|_| crash_looping(pod));
-            match (crash, phase) {
-                (Some(failure), _) => Readiness::Failed(format!("CrashLoopBackOff: {failure}")),
-                (None, Some("Running")) => Readiness::in_progress("Pod is running but not ready"),
-                (None, phase) => {
-                    let phase = format!("Pod is in phase {}", phase.unwrap_or("Pending"));
-                    Readiness::InProgress(unschedulable(pod).unwrap_or(phase))
-                }
+pub(super) fn kstatus(pod: &Object, now: Option<Timestamp>) -> Readiness {
+    match pod.str(&["status", "phase"]).unwrap_or_default() {
+        "Succeeded" | "Failed" => Readiness::Current,
+        "Running" if holds(pod, "Ready") => Readiness::Current,
+        "Running" => {
+            let crashing = crash_looping(pod);
+            if crashing.is_empty() {
+                return Readiness::in_progress("Pod is running but is not Ready");
             }
+            let mut message = format!("Containers in CrashLoop state: {}", crashing.join(","));
+            let failures = failed_containers(pod).into_iter();
+            let ends: Vec<String> =
+                failures.filter(|one| one.exit_code.is_some()).map(|one| one.to_string()).collect();
+            if !ends.is_empty() {
+                message += &format!(": {}", ends.join("; "));
+            }
+            Readiness::Failed(message)
         }
+        "Pending" => match unschedulable(pod) {
+            Some(why) if waited_in_vain(pod, now) => {
+                Readiness::Failed(format!("Pod could not be scheduled: {why}"))
+            }
+            Some(why) => Readiness::InProgress(format!("Pod has not been scheduled: {why}")),
+            None => Readiness::in_progress("Pod is in the Pending phase"),
+        },
+        "" => Readiness::in_progress("Pod phase not available"),
+        phase => Readiness::in_progress(format!("unknown phase {phase}")),
+    }
+}
+
+/// Whether no node takes the Pod.
+pub(super) fn is_unschedulable(pod: &Object) -> bool {
+    unschedulable(pod).is_some()
+}
+
+/// Whether a Pod without a node is older than what its scheduler is given.
+fn waited_in_vain(pod: &Object, now: Option<Timestamp>) -> bool {
+    let created = pod.str(&["metadata", "creationTimestamp"]).and_then(|time| time.parse::<Timestamp>().ok());
+    match (created, now) {
+        (Some(created), Some(now)) => now.duration_since(created) > SCHEDULE_WINDOW,
+        _ => false,
     }
 }
 
@@ -146,14 +174,17 @@ fn container_failure(status: &Value) -> Option<ContainerFailure> {
     }
 }
 
-fn crash_looping(pod: &Object) -> bool {
-    ["initContainerStatuses", "containerStatuses"]
+/// The names of containers that are restarted again and again; init containers are not among them, as in kstatus.
+fn crash_looping(pod: &Object) -> Vec<&str> {
+    let statuses = pod.get(&["status", "containerStatuses"]).and_then(Value::as_array);
+    statuses
         .into_iter()
-        .filter_map(|field| pod.get(&["status", field])?.as_array())
         .flatten()
-        .any(|status| {
+        .filter(|status| {
             status.pointer("/state/waiting/reason").and_then(Value::as_str) == Some("CrashLoopBackOff")
         })
+        .filter_map(|status| status.get("name")?.as_str())
+        .collect()
 }
 
 fn unschedulable(pod: &Object) -> Option<String> {
@@ -201,14 +232,23 @@ mod tests {
             .is_some_and(|problem| problem == format!("container a cannot start: {reason}: m"))
     }
 
-    #[test_case(json!({"phase": "Succeeded"}) => Readiness::Current)]
-    #[test_case(json!({"phase": "Failed"}) => Readiness::Current; "failed will not change")]
-    #[test_case(json!({"phase": "Running"}) => Readiness::in_progress("Pod is running but not ready"))]
-    #[test_case(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}) => Readiness::Current; "running and ready")]
-    #[test_case(json!({"phase": "Pending"}) => Readiness::in_progress("Pod is in phase Pending"))]
-    #[test_case(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "full"}]}) => Readiness::in_progress("Unschedulable: full"); "no node")]
-    #[test_case(json!({"phase": "Running", "containerStatuses": [{"name": "a", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}}]}) => Readiness::Failed("CrashLoopBackOff: container a exited with code 1".into()); "crash loop")]
-    fn readiness(status: Value) -> Readiness {
-        super::super::kstatus(&pod(status))
+    #[test_case("2026-01-01T00:00:10Z" => Readiness::in_progress("Pod has not been scheduled: Unschedulable: full"); "in time")]
+    #[test_case("2026-01-01T00:00:16Z" => Readiness::Failed("Pod could not be scheduled: Unschedulable: full".into()); "too long")]
+    fn no_node(now: &str) -> Readiness {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
+            "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "full"}]},
+        });
+        kstatus(&Object::from_value(pod).unwrap(), now.parse().ok())
+    }
+
+    #[test]
+    fn a_crash_loop_says_how_the_container_ended() {
+        let waiting = json!({"name": "a", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}});
+        let crashing = pod(json!({"phase": "Running", "containerStatuses": [waiting]}));
+        assert_eq!(
+            kstatus(&crashing, None),
+            Readiness::Failed("Containers in CrashLoop state: a: container a exited with code 1".to_owned())
+        );
     }
 }

@@ -103,6 +103,36 @@ fn too_many_values_in_all() {
     assert_eq!(message, Some("input exceeds the limit of 1000000 values in all documents"));
 }
 
+/// Many documents are read by several threads: where the limit lies must not depend on which of them was faster.
+#[test]
+fn the_limit_of_all_values_is_met_at_the_same_document() {
+    let items = "- 1\n".repeat(5_000);
+    let text = format!("a:\n{items}---\n").repeat(400);
+    let ends: Vec<_> = (0..3)
+        .map(|_| {
+            let parsed = in_time(|| parse(&[source(&text)]));
+            (parsed.documents.len(), first_error(&parsed.diagnostics).and_then(|error| error.line))
+        })
+        .collect();
+    // 5,003 values each: the key, the list and the map are some too.
+    assert_eq!(ends, [(200, Some(199 * 5_002 + 1)); 3]);
+}
+
+#[test]
+fn documents_and_findings_keep_their_order() {
+    let mut text = String::new();
+    for index in 0..1_000 {
+        let value = if index % 7 == 0 { "[" } else { "1" };
+        let _infallible = write!(text, "---\nkind: A\nname{index}: {value}\n");
+    }
+    let parsed = in_time(|| parse(&[source(&text)]));
+    let documents: Vec<usize> = parsed.documents.iter().map(|document| document.origin.document).collect();
+    let expected: Vec<usize> = (0..1_000).filter(|index| index % 7 != 0).collect();
+    assert_eq!(documents, expected);
+    let lines: Vec<usize> = parsed.diagnostics.iter().filter_map(|error| error.line).collect();
+    assert!(lines.len() == 143 && lines.is_sorted(), "{lines:?}");
+}
+
 #[test_case("&a [*a]"; "list")]
 #[test_case("a: &a {b: *a}"; "map")]
 fn a_node_that_contains_itself(text: &str) {

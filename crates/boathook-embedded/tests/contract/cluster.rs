@@ -1,9 +1,36 @@
 //! The API under test, a namespace of its own for each test, and raw requests: rules are about what is on the wire.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use boathook_embedded::Embedded;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
+
+/// An API that rules are asked of.
+#[derive(Clone)]
+pub(crate) enum Api {
+    /// A fresh embedded one.
+    Embedded,
+    /// The one that a kubeconfig names.
+    Real(OsString),
+}
+
+impl Api {
+    async fn client(&self) -> kube::Client {
+        match self {
+            Self::Embedded => Embedded::new().client("default"),
+            Self::Real(path) => {
+                let kubeconfig = Kubeconfig::read_from(Path::new(path)).unwrap();
+                let options = KubeConfigOptions::default();
+                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+                kube::Client::try_from(config).unwrap()
+            }
+        }
+    }
+}
 
 /// An API and a namespace in it.
 pub(crate) struct Cluster {
@@ -45,14 +72,18 @@ impl Answer {
 }
 
 impl Cluster {
-    /// The API under test with a fresh namespace.
-    pub(crate) async fn new() -> Self {
-        let client = Embedded::new().client("default");
-        let cluster = Self { client, namespace: String::new() };
+    /// An API with a fresh namespace.
+    pub(crate) async fn of(api: &Api) -> Self {
+        let cluster = Self { client: api.client().await, namespace: String::new() };
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "contract-"}});
         let made = cluster.post("/api/v1/namespaces", namespace).await.ok();
         Self { namespace: made["metadata"]["name"].as_str().unwrap().to_owned(), ..cluster }
+    }
+
+    /// Removes the namespace, without waiting for its end.
+    pub(crate) async fn clean_up(&self) {
+        self.delete(&format!("/api/v1/namespaces/{}", self.namespace), Value::Null).await;
     }
 
     /// The path of a core resource in the namespace.

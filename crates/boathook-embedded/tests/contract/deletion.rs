@@ -5,6 +5,21 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, config_map};
+use crate::rules::{Rule, rules};
+
+pub(crate) const RULES: &[Rule] = rules![
+    a_delete_answers_a_status,
+    preconditions_guard_a_delete,
+    a_finalizer_holds_an_object,
+    a_finalizer_has_a_domain,
+    dependents_fall_with_their_owner,
+    orphans_stay_without_their_owner,
+    a_foreground_deletion_waits_for_dependents,
+    an_object_whose_owner_never_was_goes,
+    a_collection_is_deleted_by_selector,
+    a_namespace_takes_its_content_along,
+    a_namespace_has_its_default_account,
+];
 
 /// Waits until a path answers 404: a real server collects garbage in the background.
 async fn gone(cluster: &Cluster, path: &str) {
@@ -26,9 +41,7 @@ fn owned(name: &str, owner: &Value, blocks: bool) -> Value {
     object
 }
 
-#[tokio::test]
-async fn a_delete_answers_a_status() {
-    let cluster = Cluster::new().await;
+async fn a_delete_answers_a_status(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let answer = cluster.delete(&cluster.core("configmaps/a"), json!(null)).await.ok();
     let expected = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
@@ -37,9 +50,7 @@ async fn a_delete_answers_a_status() {
     cluster.get(&cluster.core("configmaps/a")).await.refused(404, "NotFound");
 }
 
-#[tokio::test]
-async fn preconditions_guard_a_delete() {
-    let cluster = Cluster::new().await;
+async fn preconditions_guard_a_delete(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let path = cluster.core("configmaps/a");
     let wrong = json!({"preconditions": {"uid": "00000000-0000-4000-8000-000000000000"}});
@@ -56,9 +67,7 @@ async fn preconditions_guard_a_delete() {
     cluster.delete(&path, json!({"preconditions": {"uid": uid}})).await.ok();
 }
 
-#[tokio::test]
-async fn a_finalizer_holds_an_object() {
-    let cluster = Cluster::new().await;
+async fn a_finalizer_holds_an_object(cluster: &Cluster) {
     let mut body = config_map("a", json!({}));
     body["metadata"]["finalizers"] = json!(["example.com/hold"]);
     cluster.post(&cluster.core("configmaps"), body).await.ok();
@@ -79,9 +88,7 @@ async fn a_finalizer_holds_an_object() {
     cluster.get(&path).await.refused(404, "NotFound");
 }
 
-#[tokio::test]
-async fn a_finalizer_has_a_domain() {
-    let cluster = Cluster::new().await;
+async fn a_finalizer_has_a_domain(cluster: &Cluster) {
     let mut body = config_map("a", json!({}));
     body["metadata"]["finalizers"] = json!(["hold"]);
     let message = cluster.post(&cluster.core("configmaps"), body).await.refused(422, "Invalid");
@@ -91,31 +98,25 @@ async fn a_finalizer_has_a_domain() {
     );
 }
 
-#[tokio::test]
-async fn dependents_fall_with_their_owner() {
-    let cluster = Cluster::new().await;
+async fn dependents_fall_with_their_owner(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     let owner = cluster.post(&path, config_map("owner", json!({}))).await.ok();
     cluster.post(&path, owned("child", &owner, false)).await.ok();
     cluster.delete(&cluster.core("configmaps/owner"), json!({"propagationPolicy": "Background"})).await.ok();
-    gone(&cluster, &cluster.core("configmaps/child")).await;
+    gone(cluster, &cluster.core("configmaps/child")).await;
 }
 
-#[tokio::test]
-async fn orphans_stay_without_their_owner() {
-    let cluster = Cluster::new().await;
+async fn orphans_stay_without_their_owner(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     let owner = cluster.post(&path, config_map("owner", json!({}))).await.ok();
     cluster.post(&path, owned("child", &owner, false)).await.ok();
     cluster.delete(&cluster.core("configmaps/owner"), json!({"propagationPolicy": "Orphan"})).await.ok();
-    gone(&cluster, &cluster.core("configmaps/owner")).await;
+    gone(cluster, &cluster.core("configmaps/owner")).await;
     let child = cluster.get(&cluster.core("configmaps/child")).await.ok();
     assert!(child["metadata"].get("ownerReferences").is_none());
 }
 
-#[tokio::test]
-async fn a_foreground_deletion_waits_for_dependents() {
-    let cluster = Cluster::new().await;
+async fn a_foreground_deletion_waits_for_dependents(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     let owner = cluster.post(&path, config_map("owner", json!({}))).await.ok();
     let mut child = owned("child", &owner, true);
@@ -133,20 +134,16 @@ async fn a_foreground_deletion_waits_for_dependents() {
     }
     cluster.get(&cluster.core("configmaps/owner")).await.ok();
     cluster.merge(&child, json!({"metadata": {"finalizers": null}})).await.ok();
-    gone(&cluster, &cluster.core("configmaps/owner")).await;
+    gone(cluster, &cluster.core("configmaps/owner")).await;
 }
 
-#[tokio::test]
-async fn an_object_whose_owner_never_was_goes() {
-    let cluster = Cluster::new().await;
+async fn an_object_whose_owner_never_was_goes(cluster: &Cluster) {
     let owner = json!({"metadata": {"name": "never", "uid": "00000000-0000-4000-8000-000000000000"}});
     cluster.post(&cluster.core("configmaps"), owned("child", &owner, false)).await.ok();
-    gone(&cluster, &cluster.core("configmaps/child")).await;
+    gone(cluster, &cluster.core("configmaps/child")).await;
 }
 
-#[tokio::test]
-async fn a_collection_is_deleted_by_selector() {
-    let cluster = Cluster::new().await;
+async fn a_collection_is_deleted_by_selector(cluster: &Cluster) {
     for (name, label) in [("a", "x"), ("b", "x"), ("c", "y")] {
         let mut body = config_map(name, json!({}));
         body["metadata"]["labels"] = json!({"l": label});
@@ -157,9 +154,7 @@ async fn a_collection_is_deleted_by_selector() {
     cluster.get(&cluster.core("configmaps/c")).await.ok();
 }
 
-#[tokio::test]
-async fn a_namespace_takes_its_content_along() {
-    let cluster = Cluster::new().await;
+async fn a_namespace_takes_its_content_along(cluster: &Cluster) {
     let mut held = config_map("held", json!({}));
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
     cluster.post(&cluster.core("configmaps"), held).await.ok();
@@ -171,14 +166,12 @@ async fn a_namespace_takes_its_content_along() {
     assert_eq!(refused.body["details"]["causes"][0]["reason"], "NamespaceTerminating");
     let message = refused.refused(403, "Forbidden");
     assert!(message.contains("unable to create new content in namespace"), "{message}");
-    gone(&cluster, &cluster.core("configmaps/free")).await;
+    gone(cluster, &cluster.core("configmaps/free")).await;
     cluster.merge(&cluster.core("configmaps/held"), json!({"metadata": {"finalizers": null}})).await.ok();
-    gone(&cluster, &path).await;
+    gone(cluster, &path).await;
 }
 
-#[tokio::test]
-async fn a_namespace_has_its_default_account() {
-    let cluster = Cluster::new().await;
+async fn a_namespace_has_its_default_account(cluster: &Cluster) {
     for _ in 0..400 {
         if cluster.get(&cluster.core("serviceaccounts/default")).await.code == 200 {
             return;

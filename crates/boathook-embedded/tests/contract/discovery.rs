@@ -4,10 +4,20 @@ use kube::discovery::{Discovery, Scope};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::rules::{Rule, rules};
 
-#[tokio::test]
-async fn both_forms_of_discovery_agree() {
-    let cluster = Cluster::new().await;
+pub(crate) const RULES: &[Rule] = rules![
+    both_forms_of_discovery_agree,
+    versions_and_health,
+    version_2_is_there_for_what_version_3_has_not,
+    writes_take_field_validation,
+    unknown_paths_are_not_found,
+    methods_that_are_not_served,
+    media_types_that_are_not_served,
+    tables_and_metadata,
+];
+
+async fn both_forms_of_discovery_agree(cluster: &Cluster) {
     let old = Discovery::new(cluster.client.clone()).run().await.unwrap();
     let new = Discovery::new(cluster.client.clone()).run_aggregated().await.unwrap();
     for (group, version, kind, scope, plural) in [
@@ -33,9 +43,7 @@ async fn both_forms_of_discovery_agree() {
     }
 }
 
-#[tokio::test]
-async fn versions_and_health() {
-    let cluster = Cluster::new().await;
+async fn versions_and_health(cluster: &Cluster) {
     let version = cluster.client.apiserver_version().await.unwrap();
     assert_eq!(version.major, "1");
     for path in ["/healthz", "/livez", "/readyz"] {
@@ -43,15 +51,11 @@ async fn versions_and_health() {
     }
 }
 
-#[tokio::test]
-async fn version_2_is_there_for_what_version_3_has_not() {
-    let cluster = Cluster::new().await;
+async fn version_2_is_there_for_what_version_3_has_not(cluster: &Cluster) {
     assert_eq!(cluster.get("/openapi/v2").await.ok()["swagger"], "2.0");
 }
 
-#[tokio::test]
-async fn writes_take_field_validation() {
-    let cluster = Cluster::new().await;
+async fn writes_take_field_validation(cluster: &Cluster) {
     let index = cluster.get("/openapi/v3").await.ok();
     let url = index["paths"]["apis/batch/v1"]["serverRelativeURL"].as_str().unwrap();
     let document = cluster.get(url).await.ok();
@@ -68,9 +72,7 @@ async fn writes_take_field_validation() {
     assert!(parameters.iter().any(named));
 }
 
-#[tokio::test]
-async fn unknown_paths_are_not_found() {
-    let cluster = Cluster::new().await;
+async fn unknown_paths_are_not_found(cluster: &Cluster) {
     for path in
         ["/api/v1/nothing", "/apis/nothing.example.com/v1/things", "/apis/apps/v9/deployments", "/api/v2"]
     {
@@ -83,18 +85,14 @@ async fn unknown_paths_are_not_found() {
     assert_eq!(cluster.get(&cluster.core("configmaps/a/nothing")).await.code, 404);
 }
 
-#[tokio::test]
-async fn methods_that_are_not_served() {
-    let cluster = Cluster::new().await;
+async fn methods_that_are_not_served(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     let message = cluster.put(&path, json!({})).await.refused(405, "MethodNotAllowed");
     assert_eq!(message, "the server does not allow this method on the requested resource");
     cluster.post(&cluster.core("configmaps/a"), json!({})).await.refused(405, "MethodNotAllowed");
 }
 
-#[tokio::test]
-async fn media_types_that_are_not_served() {
-    let cluster = Cluster::new().await;
+async fn media_types_that_are_not_served(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     cluster.send("POST", &path, "text/html", "x".to_owned()).await.refused(415, "UnsupportedMediaType");
     let request =
@@ -102,9 +100,7 @@ async fn media_types_that_are_not_served() {
     assert_eq!(cluster.client.send(request).await.unwrap().status(), 406);
 }
 
-#[tokio::test]
-async fn tables_and_metadata() {
-    let cluster = Cluster::new().await;
+async fn tables_and_metadata(cluster: &Cluster) {
     cluster.post(&cluster.core("configmaps"), crate::cluster::config_map("a", json!({"k": "v"}))).await.ok();
     let ask = async |accept: &str, path: &str| -> Value {
         let request = http::Request::get(path).header("Accept", accept).body(vec![]).unwrap();

@@ -3,6 +3,17 @@
 use serde_json::json;
 
 use crate::cluster::{Cluster, config_map};
+use crate::rules::{Rule, rules};
+
+pub(crate) const RULES: &[Rule] = rules![
+    label_selectors,
+    field_selectors,
+    a_list_has_kind_and_version,
+    a_list_of_all_namespaces,
+    pages_show_one_moment,
+    a_revision_of_the_future_is_refused,
+    an_exact_revision_shows_the_past,
+];
 
 async fn labelled(cluster: &Cluster) {
     for (name, labels) in
@@ -26,10 +37,8 @@ async fn names(cluster: &Cluster, query: &str) -> Vec<String> {
     own.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
-#[tokio::test]
-async fn label_selectors() {
-    let cluster = Cluster::new().await;
-    labelled(&cluster).await;
+async fn label_selectors(cluster: &Cluster) {
+    labelled(cluster).await;
     for (selector, expected) in [
         ("app%3Dweb", vec!["a", "b"]),
         ("app%3Dweb%2Ctier%3Dfront", vec!["a"]),
@@ -39,18 +48,16 @@ async fn label_selectors() {
         ("tier%20in%20%28front%2Cback%29", vec!["a"]),
         ("tier%20notin%20%28front%29", vec!["b", "c"]),
     ] {
-        assert_eq!(names(&cluster, &format!("labelSelector={selector}")).await, expected, "{selector}");
+        assert_eq!(names(cluster, &format!("labelSelector={selector}")).await, expected, "{selector}");
     }
     let broken = cluster.get(&format!("{}?labelSelector=a%3D%28", cluster.core("configmaps"))).await;
     broken.refused(400, "BadRequest");
 }
 
-#[tokio::test]
-async fn field_selectors() {
-    let cluster = Cluster::new().await;
-    labelled(&cluster).await;
-    assert_eq!(names(&cluster, "fieldSelector=metadata.name%3Da").await, ["a"]);
-    assert_eq!(names(&cluster, "fieldSelector=metadata.name%21%3Da").await, ["b", "c"]);
+async fn field_selectors(cluster: &Cluster) {
+    labelled(cluster).await;
+    assert_eq!(names(cluster, "fieldSelector=metadata.name%3Da").await, ["a"]);
+    assert_eq!(names(cluster, "fieldSelector=metadata.name%21%3Da").await, ["b", "c"]);
     let answer = cluster.get(&format!("{}?fieldSelector=data.k%3Da", cluster.core("configmaps"))).await;
     assert!(answer.refused(400, "BadRequest").contains("field label not supported: data.k"));
     let answer =
@@ -63,9 +70,7 @@ async fn field_selectors() {
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_list_has_kind_and_version() {
-    let cluster = Cluster::new().await;
+async fn a_list_has_kind_and_version(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let list = cluster.get(&cluster.core("configmaps")).await.ok();
     assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("ConfigMapList"), &json!("v1")));
@@ -74,9 +79,7 @@ async fn a_list_has_kind_and_version() {
     assert!(list["items"][0].get("kind").is_none());
 }
 
-#[tokio::test]
-async fn a_list_of_all_namespaces() {
-    let cluster = Cluster::new().await;
+async fn a_list_of_all_namespaces(cluster: &Cluster) {
     let mut body = config_map("everywhere", json!({}));
     body["metadata"]["labels"] = json!({"ns": cluster.namespace});
     cluster.post(&cluster.core("configmaps"), body).await.ok();
@@ -87,9 +90,7 @@ async fn a_list_of_all_namespaces() {
     assert_eq!(answer.code, 405);
 }
 
-#[tokio::test]
-async fn pages_show_one_moment() {
-    let cluster = Cluster::new().await;
+async fn pages_show_one_moment(cluster: &Cluster) {
     for name in ["a", "b", "c", "d"] {
         let mut body = config_map(name, json!({"k": "1"}));
         body["metadata"]["labels"] = json!({"page": "x"});
@@ -115,25 +116,18 @@ async fn pages_show_one_moment() {
     broken.refused(400, "BadRequest");
 }
 
-#[tokio::test]
-async fn a_revision_of_the_future_is_refused() {
-    let cluster = Cluster::new().await;
+async fn a_revision_of_the_future_is_refused(cluster: &Cluster) {
     let answer = cluster.get(&format!("{}?resourceVersion=99999999999", cluster.core("configmaps"))).await;
     assert_eq!((answer.code, &answer.body["reason"]), (504, &json!("Timeout")));
     assert_eq!(answer.body["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
 }
 
-#[tokio::test]
-async fn an_exact_revision_shows_the_past() {
-    let cluster = Cluster::new().await;
+async fn an_exact_revision_shows_the_past(cluster: &Cluster) {
     let mut body = config_map("a", json!({"k": "1"}));
     body["metadata"]["annotations"] = json!({"mine": "yes"});
     let made = cluster.post(&cluster.core("configmaps"), body).await.ok();
     cluster.delete(&cluster.core("configmaps/a"), json!(null)).await.ok();
     let version = made["metadata"]["resourceVersion"].as_str().unwrap();
-    assert_eq!(
-        names(&cluster, &format!("resourceVersion={version}&resourceVersionMatch=Exact")).await,
-        ["a"]
-    );
-    assert!(names(&cluster, "").await.is_empty());
+    assert_eq!(names(cluster, &format!("resourceVersion={version}&resourceVersionMatch=Exact")).await, ["a"]);
+    assert!(names(cluster, "").await.is_empty());
 }

@@ -3,10 +3,34 @@
 use serde_json::json;
 
 use crate::cluster::{Cluster, config_map};
+use crate::rules::{Rule, rules};
 
-#[tokio::test]
-async fn a_created_object_has_identity_and_version() {
-    let cluster = Cluster::new().await;
+pub(crate) const RULES: &[Rule] = rules![
+    a_created_object_has_identity_and_version,
+    a_name_is_taken_once,
+    what_is_not_there_is_not_found,
+    a_generated_name_has_five_characters_more,
+    a_name_is_required,
+    a_namespace_must_exist,
+    the_namespace_of_the_body_must_be_that_of_the_path,
+    the_name_of_the_body_must_be_that_of_the_path,
+    a_body_of_another_version_is_refused,
+    replace_with_an_old_version_conflicts,
+    replace_without_a_version_always_goes_through,
+    replace_of_another_uid_conflicts,
+    replace_creates_nothing,
+    a_write_that_changes_nothing_keeps_the_version,
+    a_dry_run_keeps_nothing,
+    string_data_of_a_secret_becomes_data,
+    status_has_an_endpoint_of_its_own,
+    generation_counts_changes_of_the_spec,
+    a_version_cannot_be_chosen_at_creation,
+    a_namespace_is_labelled_with_its_name,
+    the_updater_owns_what_it_changed,
+    the_program_names_the_manager_if_nothing_else_does,
+];
+
+async fn a_created_object_has_identity_and_version(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "v"}))).await;
     assert_eq!(made.code, 201);
     let made = made.ok();
@@ -18,18 +42,14 @@ async fn a_created_object_has_identity_and_version() {
     assert_eq!(read, made);
 }
 
-#[tokio::test]
-async fn a_name_is_taken_once() {
-    let cluster = Cluster::new().await;
+async fn a_name_is_taken_once(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     cluster.post(&path, config_map("a", json!({}))).await.ok();
     let message = cluster.post(&path, config_map("a", json!({}))).await.refused(409, "AlreadyExists");
     assert_eq!(message, "configmaps \"a\" already exists");
 }
 
-#[tokio::test]
-async fn what_is_not_there_is_not_found() {
-    let cluster = Cluster::new().await;
+async fn what_is_not_there_is_not_found(cluster: &Cluster) {
     let answer = cluster.get(&cluster.core("configmaps/a")).await;
     assert_eq!(answer.body["details"], json!({"name": "a", "kind": "configmaps"}));
     assert_eq!(answer.refused(404, "NotFound"), "configmaps \"a\" not found");
@@ -37,33 +57,25 @@ async fn what_is_not_there_is_not_found() {
     assert_eq!(answer.refused(404, "NotFound"), "jobs.batch \"j\" not found");
 }
 
-#[tokio::test]
-async fn a_generated_name_has_five_characters_more() {
-    let cluster = Cluster::new().await;
+async fn a_generated_name_has_five_characters_more(cluster: &Cluster) {
     let body = json!({"metadata": {"generateName": "g-"}});
     let made = cluster.post(&cluster.core("configmaps"), body).await.ok();
     let name = made["metadata"]["name"].as_str().unwrap();
     assert!(name.starts_with("g-") && name.len() == 7, "{name}");
 }
 
-#[tokio::test]
-async fn a_name_is_required() {
-    let cluster = Cluster::new().await;
+async fn a_name_is_required(cluster: &Cluster) {
     let message = cluster.post(&cluster.core("configmaps"), json!({})).await.refused(422, "Invalid");
     assert!(message.contains("metadata.name: Required value: name or generateName is required"), "{message}");
 }
 
-#[tokio::test]
-async fn a_namespace_must_exist() {
-    let cluster = Cluster::new().await;
+async fn a_namespace_must_exist(cluster: &Cluster) {
     let answer =
         cluster.post("/api/v1/namespaces/nowhere-at-all/configmaps", config_map("a", json!({}))).await;
     assert_eq!(answer.refused(404, "NotFound"), "namespaces \"nowhere-at-all\" not found");
 }
 
-#[tokio::test]
-async fn the_namespace_of_the_body_must_be_that_of_the_path() {
-    let cluster = Cluster::new().await;
+async fn the_namespace_of_the_body_must_be_that_of_the_path(cluster: &Cluster) {
     let mut body = config_map("a", json!({}));
     body["metadata"]["namespace"] = json!("default");
     let message = cluster.post(&cluster.core("configmaps"), body).await.refused(400, "BadRequest");
@@ -73,9 +85,7 @@ async fn the_namespace_of_the_body_must_be_that_of_the_path() {
     );
 }
 
-#[tokio::test]
-async fn the_name_of_the_body_must_be_that_of_the_path() {
-    let cluster = Cluster::new().await;
+async fn the_name_of_the_body_must_be_that_of_the_path(cluster: &Cluster) {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let answer = cluster.put(&cluster.core("configmaps/a"), config_map("b", json!({}))).await;
     assert_eq!(
@@ -84,18 +94,14 @@ async fn the_name_of_the_body_must_be_that_of_the_path() {
     );
 }
 
-#[tokio::test]
-async fn a_body_of_another_version_is_refused() {
-    let cluster = Cluster::new().await;
+async fn a_body_of_another_version_is_refused(cluster: &Cluster) {
     let mut body = config_map("a", json!({}));
     body["apiVersion"] = json!("apps/v1");
     let message = cluster.post(&cluster.core("configmaps"), body).await.refused(400, "BadRequest");
     assert!(message.contains("does not match the expected API version (v1)"), "{message}");
 }
 
-#[tokio::test]
-async fn replace_with_an_old_version_conflicts() {
-    let cluster = Cluster::new().await;
+async fn replace_with_an_old_version_conflicts(cluster: &Cluster) {
     let old = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "1"}))).await.ok();
     let path = cluster.core("configmaps/a");
     cluster.merge(&path, json!({"data": {"k": "2"}})).await.ok();
@@ -107,9 +113,7 @@ async fn replace_with_an_old_version_conflicts() {
     assert_eq!(cluster.get(&path).await.ok()["data"]["k"], "2");
 }
 
-#[tokio::test]
-async fn replace_without_a_version_always_goes_through() {
-    let cluster = Cluster::new().await;
+async fn replace_without_a_version_always_goes_through(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "1"}))).await.ok();
     let new = cluster.put(&cluster.core("configmaps/a"), config_map("a", json!({"k": "2"}))).await.ok();
     assert_eq!(new["data"]["k"], "2");
@@ -118,9 +122,7 @@ async fn replace_without_a_version_always_goes_through() {
     assert_ne!(new["metadata"]["resourceVersion"], made["metadata"]["resourceVersion"]);
 }
 
-#[tokio::test]
-async fn replace_of_another_uid_conflicts() {
-    let cluster = Cluster::new().await;
+async fn replace_of_another_uid_conflicts(cluster: &Cluster) {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let mut body = config_map("a", json!({"k": "v"}));
     body["metadata"]["uid"] = json!("00000000-0000-4000-8000-000000000000");
@@ -128,16 +130,12 @@ async fn replace_of_another_uid_conflicts() {
     assert!(message.contains("Precondition failed: UID in precondition"), "{message}");
 }
 
-#[tokio::test]
-async fn replace_creates_nothing() {
-    let cluster = Cluster::new().await;
+async fn replace_creates_nothing(cluster: &Cluster) {
     let answer = cluster.put(&cluster.core("configmaps/a"), config_map("a", json!({}))).await;
     answer.refused(404, "NotFound");
 }
 
-#[tokio::test]
-async fn a_write_that_changes_nothing_keeps_the_version() {
-    let cluster = Cluster::new().await;
+async fn a_write_that_changes_nothing_keeps_the_version(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "v"}))).await.ok();
     let path = cluster.core("configmaps/a");
     let same = cluster.merge(&path, json!({"data": {"k": "v"}})).await.ok();
@@ -146,9 +144,7 @@ async fn a_write_that_changes_nothing_keeps_the_version() {
     assert_eq!(again["metadata"]["resourceVersion"], made["metadata"]["resourceVersion"]);
 }
 
-#[tokio::test]
-async fn a_dry_run_keeps_nothing() {
-    let cluster = Cluster::new().await;
+async fn a_dry_run_keeps_nothing(cluster: &Cluster) {
     let path = cluster.core("configmaps");
     let made = cluster.post(&format!("{path}?dryRun=All"), config_map("a", json!({}))).await;
     assert_eq!(made.code, 201);
@@ -166,9 +162,7 @@ async fn a_dry_run_keeps_nothing() {
     unknown.refused(422, "Invalid");
 }
 
-#[tokio::test]
-async fn string_data_of_a_secret_becomes_data() {
-    let cluster = Cluster::new().await;
+async fn string_data_of_a_secret_becomes_data(cluster: &Cluster) {
     let secret = json!({"metadata": {"name": "s"}, "stringData": {"k": "v"}});
     let made = cluster.post(&cluster.core("secrets"), secret).await.ok();
     assert_eq!(made["data"], json!({"k": "dg=="}));
@@ -176,9 +170,7 @@ async fn string_data_of_a_secret_becomes_data() {
     assert!(made.get("stringData").is_none());
 }
 
-#[tokio::test]
-async fn status_has_an_endpoint_of_its_own() {
-    let cluster = Cluster::new().await;
+async fn status_has_an_endpoint_of_its_own(cluster: &Cluster) {
     let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Always"}, "status": {"message": "mine"}});
     let made = cluster.post(&cluster.core("pods"), pod).await.ok();
     assert!(made["status"]["message"].is_null());
@@ -194,9 +186,7 @@ async fn status_has_an_endpoint_of_its_own() {
     assert_eq!(status["status"]["message"], "ours");
 }
 
-#[tokio::test]
-async fn generation_counts_changes_of_the_spec() {
-    let cluster = Cluster::new().await;
+async fn generation_counts_changes_of_the_spec(cluster: &Cluster) {
     let hook = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "n"}, "spec": {"podSelector": {}}});
     let made = cluster.post(&cluster.group("networking.k8s.io/v1", "networkpolicies"), hook).await.ok();
     assert_eq!(made["metadata"]["generation"], 1);
@@ -208,26 +198,20 @@ async fn generation_counts_changes_of_the_spec() {
     assert_eq!(changed["metadata"]["generation"], 2);
 }
 
-#[tokio::test]
-async fn a_version_cannot_be_chosen_at_creation() {
-    let cluster = Cluster::new().await;
+async fn a_version_cannot_be_chosen_at_creation(cluster: &Cluster) {
     let mut body = config_map("a", json!({}));
     body["metadata"]["resourceVersion"] = json!("1");
     let answer = cluster.post(&cluster.core("configmaps"), body).await;
     assert_eq!(answer.body["message"], "resourceVersion should not be set on objects to be created");
 }
 
-#[tokio::test]
-async fn a_namespace_is_labelled_with_its_name() {
-    let cluster = Cluster::new().await;
+async fn a_namespace_is_labelled_with_its_name(cluster: &Cluster) {
     let read = cluster.get(&format!("/api/v1/namespaces/{}", cluster.namespace)).await.ok();
     assert_eq!(read["metadata"]["labels"]["kubernetes.io/metadata.name"], cluster.namespace.as_str());
     assert_eq!(read["status"]["phase"], "Active");
 }
 
-#[tokio::test]
-async fn the_updater_owns_what_it_changed() {
-    let cluster = Cluster::new().await;
+async fn the_updater_owns_what_it_changed(cluster: &Cluster) {
     let path = format!("{}?fieldManager=one", cluster.core("configmaps"));
     cluster.post(&path, config_map("a", json!({"k": "1"}))).await.ok();
     let path = format!("{}?fieldManager=two", cluster.core("configmaps/a"));
@@ -239,9 +223,7 @@ async fn the_updater_owns_what_it_changed() {
     assert_eq!(of("two")["fieldsV1"], json!({"f:data": {"f:l": {}}}));
 }
 
-#[tokio::test]
-async fn the_program_names_the_manager_if_nothing_else_does() {
-    let cluster = Cluster::new().await;
+async fn the_program_names_the_manager_if_nothing_else_does(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "1"}))).await.ok();
     assert_eq!(made["metadata"]["managedFields"][0]["manager"], "contract");
 }

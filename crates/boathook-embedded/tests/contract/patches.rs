@@ -3,19 +3,27 @@
 use serde_json::json;
 
 use crate::cluster::{Cluster, config_map};
+use crate::rules::{Rule, rules};
 
-#[tokio::test]
-async fn a_merge_patch_removes_with_null() {
-    let cluster = Cluster::new().await;
+pub(crate) const RULES: &[Rule] = rules![
+    a_merge_patch_removes_with_null,
+    a_patch_may_name_the_version_it_is_for,
+    a_patch_cannot_change_the_uid,
+    a_json_patch_tests_and_replaces,
+    a_strategic_patch_merges_lists_by_key,
+    the_kind_of_patch_is_known,
+    only_apply_creates,
+    the_scale_of_a_deployment,
+];
+
+async fn a_merge_patch_removes_with_null(cluster: &Cluster) {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "1", "l": "2"}))).await.ok();
     let object =
         cluster.merge(&cluster.core("configmaps/a"), json!({"data": {"k": null, "m": "3"}})).await.ok();
     assert_eq!(object["data"], json!({"l": "2", "m": "3"}));
 }
 
-#[tokio::test]
-async fn a_patch_may_name_the_version_it_is_for() {
-    let cluster = Cluster::new().await;
+async fn a_patch_may_name_the_version_it_is_for(cluster: &Cluster) {
     let made = cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let path = cluster.core("configmaps/a");
     let version = &made["metadata"]["resourceVersion"];
@@ -27,9 +35,7 @@ async fn a_patch_may_name_the_version_it_is_for() {
         .refused(409, "Conflict");
 }
 
-#[tokio::test]
-async fn a_patch_cannot_change_the_uid() {
-    let cluster = Cluster::new().await;
+async fn a_patch_cannot_change_the_uid(cluster: &Cluster) {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({}))).await.ok();
     let patch = json!({"metadata": {"uid": "00000000-0000-4000-8000-000000000000"}});
     let message = cluster.merge(&cluster.core("configmaps/a"), patch).await.refused(422, "Invalid");
@@ -39,9 +45,7 @@ async fn a_patch_cannot_change_the_uid() {
     );
 }
 
-#[tokio::test]
-async fn a_json_patch_tests_and_replaces() {
-    let cluster = Cluster::new().await;
+async fn a_json_patch_tests_and_replaces(cluster: &Cluster) {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": "1"}))).await.ok();
     let path = cluster.core("configmaps/a");
     let patch = json!([{"op": "test", "path": "/data/k", "value": "1"}, {"op": "add", "path": "/data/l", "value": "2"}]);
@@ -54,9 +58,7 @@ async fn a_json_patch_tests_and_replaces() {
     cluster.json_patch(&path, json!({"data": {}})).await.refused(400, "BadRequest");
 }
 
-#[tokio::test]
-async fn a_strategic_patch_merges_lists_by_key() {
-    let cluster = Cluster::new().await;
+async fn a_strategic_patch_merges_lists_by_key(cluster: &Cluster) {
     let deployment = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
         "metadata": {"labels": {"a": "b"}},
         "spec": {"containers": [{"name": "one", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "two", "image": "2"}]}}}});
@@ -71,9 +73,7 @@ async fn a_strategic_patch_merges_lists_by_key() {
     assert_eq!(containers[0]["env"], json!([{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]));
 }
 
-#[tokio::test]
-async fn the_kind_of_patch_is_known() {
-    let cluster = Cluster::new().await;
+async fn the_kind_of_patch_is_known(cluster: &Cluster) {
     let path = cluster.core("configmaps/a");
     let message = cluster
         .send("PATCH", &path, "application/json", "{}".to_owned())
@@ -84,17 +84,13 @@ async fn the_kind_of_patch_is_known() {
     answer.refused(422, "Invalid");
 }
 
-#[tokio::test]
-async fn only_apply_creates() {
-    let cluster = Cluster::new().await;
+async fn only_apply_creates(cluster: &Cluster) {
     cluster.merge(&cluster.core("configmaps/a"), json!({"data": {}})).await.refused(404, "NotFound");
     let body = config_map("a", json!({"k": "1"}));
     assert_eq!(cluster.apply(&cluster.core("configmaps/a"), "x", "", body).await.code, 201);
 }
 
-#[tokio::test]
-async fn the_scale_of_a_deployment() {
-    let cluster = Cluster::new().await;
+async fn the_scale_of_a_deployment(cluster: &Cluster) {
     let deployment = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
         "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "one", "image": "1"}]}}}});
     cluster.post(&cluster.group("apps/v1", "deployments"), deployment).await.ok();

@@ -3,6 +3,27 @@
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, config_map};
+use crate::rules::{Rule, rules};
+
+pub(crate) const RULES: &[Rule] = rules![
+    names_are_subdomains,
+    namespaces_are_labels_and_services_start_with_a_letter,
+    labels_and_annotation_keys_are_checked,
+    annotations_have_a_limit,
+    data_has_a_limit,
+    a_request_has_a_limit,
+    data_keys_are_checked,
+    unknown_fields_are_told_refused_or_dropped,
+    values_have_types,
+    an_immutable_config_map_stays,
+    the_type_of_a_secret_stays,
+    the_template_of_a_job_stays,
+    a_foreign_controller_has_a_domain,
+    a_job_needs_containers_and_a_restart_policy,
+    a_job_gets_its_defaults,
+    the_selector_of_a_deployment_stays_and_matches,
+    a_definition_serves_its_kind,
+];
 
 fn pod_template() -> Value {
     json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}})
@@ -12,9 +33,7 @@ fn suspended_job(name: &str) -> Value {
     json!({"metadata": {"name": name}, "spec": {"suspend": true, "template": pod_template()}})
 }
 
-#[tokio::test]
-async fn names_are_subdomains() {
-    let cluster = Cluster::new().await;
+async fn names_are_subdomains(cluster: &Cluster) {
     for name in ["A", "a_b", "-a", "a.", "a/b", "a..b"] {
         let answer = cluster.post(&cluster.core("configmaps"), config_map(name, json!({}))).await;
         let cause = answer.body["details"]["causes"][0].clone();
@@ -31,9 +50,7 @@ async fn names_are_subdomains() {
     cluster.post(&cluster.core("configmaps"), config_map(&long, json!({}))).await.refused(422, "Invalid");
 }
 
-#[tokio::test]
-async fn namespaces_are_labels_and_services_start_with_a_letter() {
-    let cluster = Cluster::new().await;
+async fn namespaces_are_labels_and_services_start_with_a_letter(cluster: &Cluster) {
     cluster.post("/api/v1/namespaces", json!({"metadata": {"name": "a.b"}})).await.refused(422, "Invalid");
     let service = json!({"metadata": {"name": "1a"}, "spec": {"ports": [{"port": 80}]}});
     let message = cluster.post(&cluster.core("services"), service).await.refused(422, "Invalid");
@@ -42,9 +59,7 @@ async fn namespaces_are_labels_and_services_start_with_a_letter() {
     cluster.post(&cluster.group("rbac.authorization.k8s.io/v1", "roles"), role).await.ok();
 }
 
-#[tokio::test]
-async fn labels_and_annotation_keys_are_checked() {
-    let cluster = Cluster::new().await;
+async fn labels_and_annotation_keys_are_checked(cluster: &Cluster) {
     for (field, map) in [
         ("labels", json!({"a b": "c"})),
         ("labels", json!({"a": "not/a/value"})),
@@ -61,18 +76,14 @@ async fn labels_and_annotation_keys_are_checked() {
     cluster.post(&cluster.core("configmaps"), body).await.ok();
 }
 
-#[tokio::test]
-async fn annotations_have_a_limit() {
-    let cluster = Cluster::new().await;
+async fn annotations_have_a_limit(cluster: &Cluster) {
     let mut body = config_map("a", json!({}));
     body["metadata"]["annotations"] = json!({"a": "x".repeat(256 * 1024)});
     let message = cluster.post(&cluster.core("configmaps"), body).await.refused(422, "Invalid");
     assert!(message.contains("metadata.annotations: Too long"), "{message}");
 }
 
-#[tokio::test]
-async fn data_has_a_limit() {
-    let cluster = Cluster::new().await;
+async fn data_has_a_limit(cluster: &Cluster) {
     let big = "x".repeat(1024 * 1024 + 1);
     let secret = json!({"metadata": {"name": "s"}, "stringData": {"k": big}});
     let message = cluster.post(&cluster.core("secrets"), secret).await.refused(422, "Invalid");
@@ -85,17 +96,13 @@ async fn data_has_a_limit() {
     cluster.post(&cluster.core("configmaps"), config_map("a", json!({"k": fits}))).await.ok();
 }
 
-#[tokio::test]
-async fn a_request_has_a_limit() {
-    let cluster = Cluster::new().await;
+async fn a_request_has_a_limit(cluster: &Cluster) {
     let big = config_map("a", json!({"k": "x".repeat(3 * 1024 * 1024)}));
     let message = cluster.post(&cluster.core("configmaps"), big).await.refused(413, "RequestEntityTooLarge");
     assert_eq!(message, "Request entity too large: limit is 3145728");
 }
 
-#[tokio::test]
-async fn data_keys_are_checked() {
-    let cluster = Cluster::new().await;
+async fn data_keys_are_checked(cluster: &Cluster) {
     let message = cluster
         .post(&cluster.core("configmaps"), config_map("a", json!({"a/b": "x"})))
         .await
@@ -103,9 +110,7 @@ async fn data_keys_are_checked() {
     assert!(message.contains("data[a/b]: Invalid value: \"a/b\": a valid config key"), "{message}");
 }
 
-#[tokio::test]
-async fn unknown_fields_are_told_refused_or_dropped() {
-    let cluster = Cluster::new().await;
+async fn unknown_fields_are_told_refused_or_dropped(cluster: &Cluster) {
     let path = cluster.group("batch/v1", "jobs");
     let mut job = suspended_job("j");
     job["spec"]["template"]["spec"]["containers"][0]["foo"] = json!(1);
@@ -124,9 +129,7 @@ async fn unknown_fields_are_told_refused_or_dropped() {
     answer.refused(422, "Invalid");
 }
 
-#[tokio::test]
-async fn values_have_types() {
-    let cluster = Cluster::new().await;
+async fn values_have_types(cluster: &Cluster) {
     let message = cluster
         .post(&cluster.core("configmaps"), config_map("a", json!({"k": 1})))
         .await
@@ -139,9 +142,7 @@ async fn values_have_types() {
     broken.refused(400, "BadRequest");
 }
 
-#[tokio::test]
-async fn an_immutable_config_map_stays() {
-    let cluster = Cluster::new().await;
+async fn an_immutable_config_map_stays(cluster: &Cluster) {
     let mut body = config_map("a", json!({"k": "1"}));
     body["immutable"] = json!(true);
     cluster.post(&cluster.core("configmaps"), body).await.ok();
@@ -152,18 +153,14 @@ async fn an_immutable_config_map_stays() {
     cluster.merge(&path, json!({"metadata": {"labels": {"a": "b"}}})).await.ok();
 }
 
-#[tokio::test]
-async fn the_type_of_a_secret_stays() {
-    let cluster = Cluster::new().await;
+async fn the_type_of_a_secret_stays(cluster: &Cluster) {
     cluster.post(&cluster.core("secrets"), json!({"metadata": {"name": "s"}})).await.ok();
     let message =
         cluster.merge(&cluster.core("secrets/s"), json!({"type": "x/y"})).await.refused(422, "Invalid");
     assert!(message.contains("type: Invalid value: \"x/y\": field is immutable"), "{message}");
 }
 
-#[tokio::test]
-async fn the_template_of_a_job_stays() {
-    let cluster = Cluster::new().await;
+async fn the_template_of_a_job_stays(cluster: &Cluster) {
     let mut job = suspended_job("j");
     job["spec"]["suspend"] = json!(false);
     job["spec"]["managedBy"] = json!("example.com/nobody");
@@ -177,9 +174,7 @@ async fn the_template_of_a_job_stays() {
     cluster.merge(&path, json!({"spec": {"parallelism": 2}})).await.ok();
 }
 
-#[tokio::test]
-async fn a_foreign_controller_has_a_domain() {
-    let cluster = Cluster::new().await;
+async fn a_foreign_controller_has_a_domain(cluster: &Cluster) {
     let long = format!("example.com/{}", "x".repeat(60));
     for name in ["nodomain", "acme.io/", "/x", "Acme.io/x", &long] {
         let mut job = suspended_job("j");
@@ -188,9 +183,7 @@ async fn a_foreign_controller_has_a_domain() {
     }
 }
 
-#[tokio::test]
-async fn a_job_needs_containers_and_a_restart_policy() {
-    let cluster = Cluster::new().await;
+async fn a_job_needs_containers_and_a_restart_policy(cluster: &Cluster) {
     let path = cluster.group("batch/v1", "jobs");
     let mut job = suspended_job("j");
     job["spec"]["template"]["spec"]["containers"] = json!([]);
@@ -211,9 +204,7 @@ async fn a_job_needs_containers_and_a_restart_policy() {
     assert!(message.contains("spec.template.spec.containers[0].image: Required value"), "{message}");
 }
 
-#[tokio::test]
-async fn a_job_gets_its_defaults() {
-    let cluster = Cluster::new().await;
+async fn a_job_gets_its_defaults(cluster: &Cluster) {
     let job = cluster.post(&cluster.group("batch/v1", "jobs"), suspended_job("j")).await.ok();
     let spec = &job["spec"];
     assert_eq!(
@@ -226,9 +217,7 @@ async fn a_job_gets_its_defaults() {
     assert_eq!((&labels["job-name"], &labels["batch.kubernetes.io/job-name"]), (&json!("j"), &json!("j")));
 }
 
-#[tokio::test]
-async fn the_selector_of_a_deployment_stays_and_matches() {
-    let cluster = Cluster::new().await;
+async fn the_selector_of_a_deployment_stays_and_matches(cluster: &Cluster) {
     let path = cluster.group("apps/v1", "deployments");
     let deployment = |selector: &str| {
         json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": selector}}, "template": {
@@ -243,9 +232,7 @@ async fn the_selector_of_a_deployment_stays_and_matches() {
     assert!(message.contains("spec.selector: Invalid value"), "{message}");
 }
 
-#[tokio::test]
-async fn a_definition_serves_its_kind() {
-    let cluster = Cluster::new().await;
+async fn a_definition_serves_its_kind(cluster: &Cluster) {
     let group = format!("{}.example.com", cluster.namespace);
     let definition = json!({"metadata": {"name": format!("things.{group}")}, "spec": {
         "group": group, "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"},

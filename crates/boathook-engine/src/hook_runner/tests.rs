@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use boathook_core::HookEvent;
-use boathook_core::run_event::{ErrorCode, Happening, Outcome, Phase};
+use boathook_core::run_event::{ErrorCode, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::cluster::{ClusterError, ClusterErrorKind};
@@ -505,21 +505,12 @@ async fn an_image_that_cannot_be_had_is_said_at_once() {
         [Change::Status(pulling.clone()), Change::Sleep(Duration::from_secs(1)), Change::Status(pulling)];
     bench.cluster.script("Pod prod/a", start);
     let story = bench.execute(&plans::run(&[hook("Pod", "a", &[])])).await;
-    let said: Vec<&str> = story
-        .events
-        .iter()
-        .filter_map(|event| match &event.what {
-            Happening::StepProgress { message, .. } => Some(message.as_str()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(said, ["pod a: container main cannot start: ImagePullBackOff: Back-off pulling image x"]);
-    assert_eq!(story.error().code, ErrorCode::Timeout);
-    assert!(
-        story.error().details.iter().any(|line| line.contains("ImagePullBackOff")),
-        "{:?}",
-        story.error()
+    assert_eq!(
+        story.progress(),
+        ["pod a: container main cannot start: ImagePullBackOff: Back-off pulling image x"]
     );
+    assert_eq!(story.error().code, ErrorCode::Timeout);
+    assert_eq!(story.error().details, story.progress(), "once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -532,6 +523,45 @@ async fn events_of_the_object_stand_in_the_details() {
     bench.cluster.script("Job prod/a", [failed()]);
     let story = bench.execute(&plans::run(&[hook("Job", "a", &[])])).await;
     assert_eq!(story.error().details, ["event FailedCreate of a: exceeded quota"]);
+}
+
+/// The Job controller's Event says what the Job's condition says: once is enough.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_repeats_the_reason_is_left_out() {
+    let bench = Bench::new();
+    bench
+        .cluster
+        .put(json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "prod"},
+        "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}));
+    bench.cluster.script("Job prod/a", [failed()]);
+    let story = bench.execute(&plans::run(&[hook("Job", "a", &[])])).await;
+    assert_eq!(story.error().details, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_gets_no_pod_is_said_long_before_its_deadline() {
+    let bench = Bench::new();
+    bench
+        .cluster
+        .put(json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "prod"},
+        "reason": "FailedCreate", "message": "exceeded quota"}));
+    let story = bench.execute(&plans::run(&[hook("Job", "a", &[])])).await;
+    assert_eq!(story.progress(), ["event FailedCreate of a: exceeded quota"]);
+    assert_eq!(story.error().code, ErrorCode::Timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_init_container_wrote_is_shown() {
+    let bench = Bench::new();
+    bench.cluster.put(json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "pod-1", "namespace": "prod", "labels": {"job-name": "a"}},
+        "spec": {"initContainers": [{"name": "prepare"}], "containers": [{"name": "main"}]},
+        "status": {"phase": "Pending", "initContainerStatuses": [{"name": "prepare",
+            "state": {"terminated": {"exitCode": 2, "reason": "Error"}}}]}}));
+    bench.cluster.log("pod-1/prepare", &["no"]);
+    bench.cluster.script("Job prod/a", [Change::Status(json!({"active": 1})), failed()]);
+    let story = bench.execute(&plans::run(&[hook("Job", "a", &[])])).await;
+    assert_eq!(story.logs(), ["pod-1/prepare: no"]);
 }
 
 /// D21: no new step, the phase is unknown, the object stays, no policy fires.

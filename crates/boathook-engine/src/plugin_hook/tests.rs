@@ -98,7 +98,7 @@ async fn attempts_run_out() {
 #[test_case(PluginError::Trap { reason: "unreachable".into(), frames: vec!["f".into()] }, ErrorCode::PluginTrap, 1)]
 #[test_case(PluginError::LimitReached { what: "memory limit of 64 MiB".into() }, ErrorCode::LimitReached, 1)]
 #[test_case(PluginError::Invalid { message: "no".into(), help: None }, ErrorCode::PluginInvalid, 3)]
-#[test_case(PluginError::Denied { action: "a".into(), call: "c".into(), hint: "h".into(), calls: Calls::default() }, ErrorCode::PermissionDenied, 6)]
+#[test_case(PluginError::Denied { action: "a".into(), call: "c".into(), hint: "h".into(), said: String::new(), calls: Calls::default() }, ErrorCode::PermissionDenied, 6)]
 #[test_case(PluginError::Timeout { limit: Duration::from_secs(3) }, ErrorCode::Timeout, 1)]
 #[tokio::test(start_paused = true)]
 async fn only_what_the_plugin_calls_retryable_is_retried(error: PluginError, code: ErrorCode, exit: u8) {

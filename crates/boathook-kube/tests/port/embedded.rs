@@ -42,6 +42,16 @@ async fn kinds_are_found_and_missing_ones_named() {
 }
 
 #[tokio::test]
+async fn a_cluster_says_what_it_serves() {
+    let capabilities = cluster().capabilities().await.unwrap();
+    assert!(capabilities.version.starts_with("v1."), "{capabilities:?}");
+    assert_eq!(capabilities.major, "1");
+    for served in ["v1", "v1/ConfigMap", "apps/v1", "apps/v1/Deployment", "apps/v1/Scale", "batch/v1/Job"] {
+        assert!(capabilities.api_versions.contains(served), "{served}: {capabilities:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_kind_that_appears_later_is_found() {
     let cluster = cluster();
     let gvk = Gvk::new("example.com/v1", "Widget");

@@ -2,7 +2,7 @@
 //! links. Checked at every use, on the open file where it can be.
 
 use std::fs::{DirBuilder, File, Metadata};
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
@@ -18,6 +18,14 @@ const OTHERS: u32 = 0o077;
 /// # Errors
 /// Why it cannot be trusted or read.
 pub(super) fn read(folder: &Path, path: &Path) -> Result<Option<Vec<u8>>, String> {
+    open(folder, path)?.map(|file| content(&file)).transpose()
+}
+
+/// Opens a private file; `None` if there is no such file.
+///
+/// # Errors
+/// Why it cannot be trusted.
+pub(super) fn open(folder: &Path, path: &Path) -> Result<Option<File>, String> {
     match std::fs::symlink_metadata(folder) {
         Ok(metadata) => check_folder(&metadata)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -38,9 +46,19 @@ pub(super) fn read(folder: &Path, path: &Path) -> Result<Option<Vec<u8>>, String
     if metadata.len() > MAX_BYTES {
         return Err("it is too large".to_owned());
     }
-    let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    Ok(Some(file))
+}
+
+/// What stands in an open file.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(super) fn content(mut file: &File) -> Result<Vec<u8>, String> {
+    file.rewind().map_err(|error| error.to_string())?;
+    let size = file.metadata().map_err(|error| error.to_string())?.len();
+    let mut content = Vec::with_capacity(usize::try_from(size.min(MAX_BYTES)).unwrap_or(0));
     file.take(MAX_BYTES).read_to_end(&mut content).map_err(|error| error.to_string())?;
-    Ok(Some(content))
+    Ok(content)
 }
 
 /// Writes a private file under a new name and moves it into place: a reader sees all of it or none of it.

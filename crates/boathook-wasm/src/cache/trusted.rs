@@ -1,5 +1,7 @@
 //! The one place where bytes become native code.
 
+use std::fs::File;
+
 use boathook_core::plugin::PluginForm;
 use wasmtime::{Engine, Module, component::Component};
 
@@ -23,4 +25,19 @@ pub(super) fn deserialize(engine: &Engine, bytes: &[u8], form: PluginForm) -> wa
             PluginForm::Command => Module::deserialize(engine, bytes).map(Code::Command),
         }
     }
+}
+
+/// Maps a file that this program wrote as the code of a command (of a component wasmtime maps paths only).
+///
+/// # Errors
+/// wasmtime's, if the file was made with other settings, or the file system does not let files be run.
+#[expect(
+    unsafe_code,
+    reason = "mapping is loading native code; the caller opened a private file of ours and knows that its content is what was hashed"
+)]
+pub(super) fn map(engine: &Engine, file: File) -> wasmtime::Result<Code> {
+    // SAFETY: the file holds the output of `Module::serialize` of this program: `mapped::load` opened it where nobody else
+    // could have written it, and saw that it is the very file, unchanged, whose SHA-256 was taken. Only this user could
+    // change it while it is mapped, and this user can run anything as this user anyhow.
+    unsafe { Module::deserialize_open_file(engine, file).map(Code::Command) }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use boathook_core::authorize::{
     Denial, HttpRequest, RawHttpRequest, Request as CoreRequest, RequestError, authorize, authorize_addresses,
 };
-use boathook_core::run_event::LogLevel;
+use boathook_core::effect::Effect;
 
 use super::Capabilities;
 use crate::bindings::boathook::hook::http::{Error, Header, Host, Request, Response};
@@ -51,7 +51,7 @@ impl Capabilities {
         let decision = authorize(&self.grant, &CoreRequest::Http(typed.clone()));
         decision.map_err(|denial| self.refuse(&denial))?;
         if self.run.dry_run {
-            self.log().emit(LogLevel::Info, &format!("dry run: {} is not sent", typed.action()));
+            self.log().withhold(Effect::Send { request: typed.action() });
             let header = Header { name: DRY_RUN_HEADER.to_owned(), value: "true".to_owned() };
             return Ok(Response { status: 200, headers: vec![header], body: Vec::new() });
         }

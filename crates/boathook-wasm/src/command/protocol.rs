@@ -7,7 +7,7 @@ use boathook_engine::plugin_host::PluginCall;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::limits::MAX_OUTPUT_BYTES;
+use crate::limits::bytes;
 
 /// A line of a guest.
 #[derive(Debug)]
@@ -181,11 +181,11 @@ pub(super) enum Level {
     Error,
 }
 
-/// Reads a line.
+/// Reads a line. A report's data has at most `data_cap` bytes.
 ///
 /// # Errors
 /// Why it is neither a call nor an ending, for the guest.
-pub(super) fn read(line: &[u8]) -> Result<Line, String> {
+pub(super) fn read(line: &[u8], data_cap: usize) -> Result<Line, String> {
     #[derive(Deserialize)]
     struct Report {
         message: String,
@@ -198,12 +198,15 @@ pub(super) fn read(line: &[u8]) -> Result<Line, String> {
         retryable: bool,
         message: String,
     }
-    let document: Map<String, Value> =
+    let mut document: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| format!("a line is one JSON object: {error}"))?;
-    if let Some(report) = document.get("report") {
+    if let Some(report) = document.shift_remove("report") {
         let Report { message, changed, data } =
             Report::deserialize(report).map_err(|error| format!("report: {error}"))?;
-        let data = Ending::capped(data, MAX_OUTPUT_BYTES)?;
+        // The data are part of the line: only where that has more bytes are they to be counted.
+        if line.len() > data_cap && data.as_ref().is_some_and(|data| data.to_string().len() > data_cap) {
+            return Err(format!("the report's data has more than {}", bytes(data_cap as u64)));
+        }
         return Ok(Line::Ending(Ending::Report { message, changed, data }));
     }
     if let Some(failure) = document.get("failure") {

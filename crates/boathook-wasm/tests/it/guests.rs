@@ -11,10 +11,11 @@ use boathook_core::run_event::LogLevel;
 use boathook_core::wasm_hook::Limits;
 use boathook_engine::cluster::Cluster;
 use boathook_engine::plugin_host::{
-    PluginCall, PluginError, PluginHost as _, PluginReference, PluginReport, PluginSignal, RunInfo,
+    CommandExtras, PluginCall, PluginError, PluginHost as _, PluginReference, PluginReport, PluginSignal,
+    RunInfo,
 };
 use boathook_wasm::{BuiltInPlugin, WasmHost, WasmHostOptions};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
@@ -105,7 +106,13 @@ pub(crate) fn host_with(
         .into_iter()
         .map(|(name, bytes)| BuiltInPlugin { name, bytes: Box::leak(bytes.into_boxed_slice()) })
         .collect();
-    WasmHost::new(WasmHostOptions { built_in, plugin_dirs: Vec::new(), cache_dir, pooling })
+    WasmHost::new(WasmHostOptions {
+        built_in,
+        packed: Vec::new(),
+        plugin_dirs: Vec::new(),
+        cache_dir,
+        pooling,
+    })
 }
 
 /// By name, not by path.
@@ -142,6 +149,17 @@ impl Run {
             .collect()
     }
 
+    /// What a dry run left undone.
+    pub(crate) fn withheld(&self) -> Vec<Value> {
+        self.signals
+            .iter()
+            .filter_map(|signal| match signal {
+                PluginSignal::Withheld(effect) => Some(serde_json::to_value(effect).unwrap()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The level of its first log line.
     pub(crate) fn first_level(&self) -> Option<LogLevel> {
         self.signals.iter().find_map(|signal| match signal {
@@ -173,6 +191,7 @@ pub(crate) async fn call(host: &WasmHost, name: &str) -> (PluginCall, UnboundedR
         timeout: Duration::from_secs(20),
         cluster,
         signals,
+        extras: CommandExtras::default(),
     };
     (call, receiver)
 }

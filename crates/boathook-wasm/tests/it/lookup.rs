@@ -11,7 +11,13 @@ use crate::guests::{call, host, named, run_call, wasm};
 fn host_in(folder: &Path) -> WasmHost {
     let built_in = vec![BuiltInPlugin { name: "ok", bytes: Box::leak(wasm("ok").into_boxed_slice()) }];
     let plugin_dirs = vec![folder.join("absent"), folder.to_owned()];
-    WasmHost::new(WasmHostOptions { built_in, plugin_dirs, cache_dir: None, pooling: false })
+    WasmHost::new(WasmHostOptions {
+        built_in,
+        packed: Vec::new(),
+        plugin_dirs,
+        cache_dir: None,
+        pooling: false,
+    })
 }
 
 fn beside(folder: &Path, text: &str) -> PluginReference {
@@ -138,7 +144,13 @@ async fn compiled_plugins_are_kept_and_found_again() {
     let host = || {
         let built_in = vec![BuiltInPlugin { name: "ok", bytes: Box::leak(wasm("ok").into_boxed_slice()) }];
         let cache_dir = Some(cache.clone());
-        WasmHost::new(WasmHostOptions { built_in, plugin_dirs: Vec::new(), cache_dir, pooling: false })
+        WasmHost::new(WasmHostOptions {
+            built_in,
+            packed: Vec::new(),
+            plugin_dirs: Vec::new(),
+            cache_dir,
+            pooling: false,
+        })
     };
     for _ in 0..2 {
         let host = host();

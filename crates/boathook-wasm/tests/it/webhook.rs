@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use boathook_core::permissions::{HttpRule, Network, Permissions};
 use boathook_engine::plugin_host::{CredentialValue, PluginCall, PluginError};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -98,7 +99,7 @@ async fn a_dry_run_checks_and_does_not_send() {
         call.run.dry_run = true;
     })
     .await;
-    assert_eq!(run.lines(), ["dry run: POST the URL in credential hook is not sent"]);
+    assert_eq!(run.withheld(), [json!({"type": "send", "request": "POST the URL in credential hook"})]);
     assert_eq!(run.result.unwrap().message, "sent");
     received.abort();
     assert!(received.await.unwrap_err().is_cancelled(), "nothing connected");

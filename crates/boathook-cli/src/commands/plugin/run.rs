@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use boathook_core::dialect::Read;
 use boathook_core::hook::{Action, Hook};
-use boathook_core::manifest::read_yaml;
-use boathook_core::permissions::Permissions;
 use boathook_core::plan::{
     self, Chart, HookOrder, PlanInput, PlanOptions, Plugins, ReleaseRef, WaitStrategy,
 };
@@ -16,16 +14,16 @@ use boathook_core::wasm_hook::{API_VERSION, KIND, WasmHookSpec};
 use boathook_core::{HookEvent, Source};
 use boathook_engine::plugin_host::PluginReference;
 use clap::Args;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::commands::event;
-use crate::error::{BAD_INPUT, CliError, USAGE};
+use crate::error::{CliError, USAGE};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{Planned, positive_duration};
 use crate::running::{self, Choices, OutputFlags};
 use crate::wiring::{self, PluginDirArgs};
+use crate::yaml;
 
 /// Run one plugin once, under a grant
 #[derive(Args)]
@@ -112,61 +110,30 @@ fn spec(args: &RunArgs) -> Result<(WasmHookSpec, Vec<Source>), CliError> {
     let mut sources = Vec::new();
     let mut spec = match &args.spec {
         Some(file) => {
-            let mut value = yaml_file(file, &mut sources)?;
+            let mut value = yaml::file(file, &mut sources)?;
             if let Value::Object(map) = &mut value {
                 map.insert("plugin".to_owned(), args.plugin.clone().into());
             }
-            typed::<WasmHookSpec>(value, &file.display().to_string())?
+            yaml::typed::<WasmHookSpec>(value, &file.display().to_string())?
         }
-        None => typed(serde_json::json!({ "plugin": args.plugin }), "arguments")?,
+        None => yaml::typed(serde_json::json!({ "plugin": args.plugin }), "arguments")?,
     };
     if let Some(config) = &args.config {
         spec.config = config_of(config, &mut sources)?;
     }
     if let Some(file) = &args.grant {
-        let mut value = yaml_file(file, &mut sources)?;
-        if let Some(inner) = value.get_mut("permissions") {
-            value = inner.take();
-        }
-        let value = if value.is_null() { Value::Object(Map::new()) } else { value };
-        spec.permissions = typed::<Permissions>(value, &file.display().to_string())?;
+        spec.permissions = yaml::permissions(file, &mut sources)?;
     }
     Ok((spec, sources))
 }
 
 fn config_of(text: &str, sources: &mut Vec<Source>) -> Result<Map<String, Value>, CliError> {
     let value = match text.strip_prefix('@') {
-        Some(file) => yaml_file(&PathBuf::from(file), sources)?,
-        None => yaml_text("--config", text, USAGE)?,
+        Some(file) => yaml::file(&PathBuf::from(file), sources)?,
+        None => yaml::text("--config", text, USAGE)?,
     };
     match value {
         Value::Object(map) => Ok(map),
         _ => Err(CliError::new(USAGE, "--config is no object").hint("give a JSON object, or @FILE")),
     }
-}
-
-fn yaml_file(file: &std::path::Path, sources: &mut Vec<Source>) -> Result<Value, CliError> {
-    let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| CliError::new(BAD_INPUT, format!("cannot read {shown}: {error}")))?;
-    let value = yaml_text(&shown, &text, BAD_INPUT)?;
-    sources.push(Source { path: shown, text });
-    Ok(value)
-}
-
-fn yaml_text(shown: &str, text: &str, exit_code: u8) -> Result<Value, CliError> {
-    read_yaml(shown, text).map_err(|diagnostic| {
-        let place = match (diagnostic.line, diagnostic.column) {
-            (Some(line), Some(column)) => format!("{shown}:{line}:{column}"),
-            _ => shown.to_owned(),
-        };
-        CliError { exit_code, message: format!("{place}: {}", diagnostic.message), hint: diagnostic.help }
-    })
-}
-
-fn typed<T: DeserializeOwned>(value: Value, shown: &str) -> Result<T, CliError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        CliError::new(BAD_INPUT, format!("{shown}: {path}: {}", error.inner()))
-    })
 }

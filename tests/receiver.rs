@@ -1,4 +1,5 @@
 //! A webhook receiver on a free port of loopback, which keeps what it is sent.
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a panic is how a test says no")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -6,22 +7,26 @@ use std::sync::mpsc::{Receiver as Channel, channel};
 use std::time::Duration;
 
 /// A running receiver.
-pub(crate) struct Receiver {
-    pub(crate) port: u16,
+pub struct Receiver {
+    /// Where it listens.
+    pub port: u16,
     requests: Channel<Request>,
 }
 
 /// One request.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub struct Request {
     /// `POST /services/demo`.
-    pub(crate) line: String,
-    pub(crate) content_type: String,
-    pub(crate) body: String,
+    pub line: String,
+    /// The header of this name.
+    pub content_type: String,
+    /// The body.
+    pub body: String,
 }
 
 impl Receiver {
-    pub(crate) fn start() -> Self {
+    /// Listens from now on.
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, requests) = channel();
@@ -55,12 +60,12 @@ impl Receiver {
     }
 
     /// The next request; the program that sent it has ended.
-    pub(crate) fn next(&self) -> Request {
+    pub fn next(&self) -> Request {
         self.requests.recv_timeout(Duration::from_secs(5)).expect("a request arrived")
     }
 
     /// That nothing arrived. The program that could have sent something has ended.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.requests.try_recv().is_err()
     }
 }

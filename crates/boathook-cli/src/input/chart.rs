@@ -1,0 +1,203 @@
+//! Charts, rendered by Helm's own engine in the sandbox: from the command line's words to what `boathook_chart` takes, and its
+//! errors as ours.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use boathook_chart::{
+    Capabilities, Chart, Engine, Lent, LentMode, Lookup, Named, RenderError, RenderOptions, Rendered, Values,
+    set_file_names, source,
+};
+use boathook_core::Diagnostic;
+use boathook_core::permissions::Permissions;
+use boathook_engine::plugin_host::PluginHost;
+
+use super::{CapabilityArgs, Input, Recorded, Rendering, SourceArgs, ValuesArgs, ValuesMode};
+use crate::error::{BAD_INPUT, CliError, FAILED, PERMISSION, USAGE};
+use crate::output::Printer;
+use crate::output::safe;
+use crate::wiring::{self, Session};
+use crate::yaml;
+
+/// What renders the charts of one command, and the cluster that they may know of.
+pub(crate) struct Charts<'a> {
+    engine: Option<Engine>,
+    session: Option<&'a Session>,
+    told: CapabilityArgs,
+    printer: &'a Printer,
+}
+
+impl<'a> Charts<'a> {
+    /// For a command on a cluster: templates see what it serves, and may look into it under a grant.
+    pub(crate) fn on(session: &'a Session, host: &Arc<dyn PluginHost>, printer: &'a Printer) -> Self {
+        let engine = wiring::chart_engine(host);
+        Self { engine, session: Some(session), told: CapabilityArgs::default(), printer }
+    }
+
+    /// For a command without one: templates see what the user says, and `lookup` finds nothing.
+    pub(crate) fn without_cluster(
+        host: &Arc<dyn PluginHost>,
+        told: CapabilityArgs,
+        printer: &'a Printer,
+    ) -> Self {
+        Self { engine: wiring::chart_engine(host), session: None, told, printer }
+    }
+
+    /// The engine, unless the user's helm is to render: because that is wanted, or because there is no other.
+    pub(crate) fn engine(&self, values: &ValuesArgs) -> Option<Engine> {
+        if values.helm.is_some() {
+            return None;
+        }
+        if self.engine.is_none() && !self.printer.quiet {
+            self.printer
+                .note("note: this program was built without the chart engine: your helm renders the chart\n");
+        }
+        self.engine.clone().map(|engine| engine.within(values.render_timeout))
+    }
+
+    /// What a chart is rendered with, as far as flags and cluster say it.
+    pub(crate) async fn options(&self, values: &ValuesArgs) -> Result<RenderOptions, CliError> {
+        let (capabilities, lookup) = match self.session {
+            Some(session) => {
+                (session.capabilities().await?, lookup(session, values.lookup_grant.as_deref())?)
+            }
+            None if values.lookup_grant.is_some() => {
+                return Err(CliError::new(USAGE, "--lookup-grant needs a cluster to look into")
+                    .hint("without one `lookup` finds nothing, as with `helm template`"));
+            }
+            None => {
+                let CapabilityArgs { kube_version, api_versions } = self.told.clone();
+                (Capabilities::Told { kube_version, api_versions }, Lookup::Nothing)
+            }
+        };
+        Ok(RenderOptions {
+            values: values.read(),
+            capabilities,
+            lookup,
+            skip_schema_validation: values.skip_schema_validation,
+            subchart_notes: values.render_subchart_notes,
+            time_zone: time_zone(),
+            ..RenderOptions::default()
+        })
+    }
+
+    /// Says what takes long.
+    pub(crate) fn progress(&self) -> impl Fn(&str) + Send + Sync + use<'_> {
+        |message| {
+            if !self.printer.quiet {
+                self.printer.note(&format!("{message}\n"));
+            }
+        }
+    }
+}
+
+fn lookup(session: &Session, grant: Option<&Path>) -> Result<Lookup, CliError> {
+    let permissions =
+        grant.map_or_else(|| Ok(Permissions::default()), |file| yaml::permissions(file, &mut Vec::new()))?;
+    Lookup::granted(session.cluster.clone(), permissions).map_err(|error| {
+        let file = grant.map(|file| file.display().to_string()).unwrap_or_default();
+        CliError::new(BAD_INPUT, format!("{file}: {error}"))
+    })
+}
+
+/// Renders a chart with Helm's engine.
+pub(super) async fn render(
+    args: &SourceArgs,
+    rendering: &Rendering<'_>,
+    charts: &Charts<'_>,
+    engine: &Engine,
+) -> Result<Input, CliError> {
+    let chart = open(&args.source)?;
+    let lent = rendering.lent.as_ref().map(|lent| Lent {
+        mode: match lent.mode {
+            ValuesMode::LastIfNoneGiven => LentMode::LastIfNoneGiven,
+            ValuesMode::Reset => LentMode::Reset,
+            ValuesMode::Reuse => LentMode::Reuse,
+            ValuesMode::ResetThenReuse => LentMode::ResetThenReuse,
+        },
+        config: lent.config.clone(),
+        defaults: lent.defaults.clone(),
+    });
+    let options = RenderOptions {
+        lent,
+        is_upgrade: rendering.is_upgrade,
+        record: rendering.recorded,
+        ..charts.options(&args.values).await?
+    };
+    let rendered =
+        boathook_chart::render(engine, &chart, rendering.release, &options, &charts.progress()).await;
+    let Rendered { chart, sources, crds, notes, record, log } = rendered.map_err(render_error)?;
+    let recorded = match record {
+        Some(record) => Recorded {
+            chart: Some(record.chart),
+            config: record.config,
+            notes: (!notes.is_empty()).then_some(notes),
+        },
+        None => Recorded::default(),
+    };
+    Ok(Input {
+        sources,
+        crds: if rendering.is_upgrade { Vec::new() } else { crds },
+        base: PathBuf::from(if Path::new(&args.source).is_dir() { args.source.as_str() } else { "." }),
+        chart,
+        recorded,
+        diagnostics: log.iter().map(|line| Diagnostic::warning("helm", line)).collect(),
+    })
+}
+
+impl ValuesArgs {
+    /// Reads the files among them.
+    pub(crate) fn read(&self) -> Values {
+        let named = |names: &[String]| names.iter().map(|name| Named::read(name)).collect();
+        Values {
+            files: named(&self.values),
+            set_json: self.set_json.clone(),
+            set: self.set.clone(),
+            set_string: self.set_string.clone(),
+            set_files: named(&set_file_names(&self.set_file)),
+            set_file: self.set_file.clone(),
+            set_literal: self.set_literal.clone(),
+        }
+    }
+}
+
+/// Reads the chart that a word names.
+pub(crate) fn open(chart: &str) -> Result<Chart, CliError> {
+    source::read(Path::new(chart)).map_err(|error| match error {
+        source::SourceError::Refused { reason, help } => {
+            CliError { exit_code: BAD_INPUT, message: reason, hint: help }
+        }
+    })
+}
+
+/// The zone in which templates print times: the user's, by name.
+pub(crate) fn time_zone() -> Option<String> {
+    if let Ok(zone) = std::env::var("TZ") {
+        return Some(zone.trim_start_matches(':').to_owned());
+    }
+    let link = std::fs::read_link("/etc/localtime").ok()?;
+    let (_, zone) = link.to_str()?.split_once("zoneinfo/")?;
+    Some(zone.to_owned())
+}
+
+/// What Helm logged while it rendered.
+pub(crate) fn print_log(printer: &Printer, log: &[String]) {
+    if !printer.quiet {
+        let lines: String = log.iter().map(|line| safe::line(line) + "\n").collect();
+        printer.note(&lines);
+    }
+}
+
+/// Why a chart was not rendered, for the user.
+pub(crate) fn render_error(error: RenderError) -> CliError {
+    match error {
+        RenderError::Chart { message, .. } => CliError::new(BAD_INPUT, message),
+        RenderError::Denied { message, hint } => CliError::new(PERMISSION, message).hint(format!(
+            "if this is what you want, write it to a file and name that with --lookup-grant:\n{hint}"
+        )),
+        stopped @ RenderError::Stopped { .. } => CliError::new(BAD_INPUT, stopped.to_string()).hint(
+            "charts are rendered in a sandbox with 256 MiB of memory; --render-timeout gives more time",
+        ),
+        internal @ RenderError::Internal { .. } => CliError::new(FAILED, internal.to_string()),
+    }
+}
