@@ -273,3 +273,69 @@ fn labels_go_along_with_a_release() {
     assert_eq!(found["boathook.dev/wasm-hooks"], "2");
     assert!(labels("sh.helm.release.v1.web.v1").is_some(), "the deployed revision is never pruned");
 }
+
+/// Which values an upgrade starts from, and what templates are told of it.
+#[test]
+fn an_upgrade_of_a_chart_starts_from_the_values_of_its_mode() {
+    let Some(env) = TestEnv::with_engine() else { return };
+    let world = World(env);
+    let chart = |own: &str| {
+        world.0.write("chart/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n");
+        world.0.write("chart/values.yaml", format!("own: {own}\ngiven: default\n"));
+        world.0.write(
+            "chart/templates/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  told: \"{{ .Values.own }} {{ .Values.given }} \
+             {{ .Release.Revision }} {{ .Release.IsUpgrade }}\"\n",
+        );
+    };
+    let told = || {
+        let text = world.run(&["get", "manifest", "web"]).ok().stdout;
+        text.lines().find_map(|line| line.trim().strip_prefix("told: ")).unwrap().replace('"', "")
+    };
+    chart("one");
+    world.run(&["install", "web", "chart", "--set", "given=first"]).ok();
+    assert_eq!(told(), "one first 1 false");
+    chart("two");
+    let upgrade = |flags: &[&str]| {
+        world.run(&[&["upgrade", "web", "chart"], flags].concat()).ok();
+        told()
+    };
+    assert_eq!(upgrade(&[]), "two first 2 true", "the last values, the new defaults");
+    assert_eq!(upgrade(&["--set", "other=1"]), "two default 3 true", "new ones take the place of all");
+    assert_eq!(upgrade(&["--reset-then-reuse-values", "--set", "given=second"]), "two second 4 true");
+    chart("three");
+    assert_eq!(upgrade(&["--reuse-values"]), "two second 5 true", "with the defaults of that time");
+    let values = world.run(&["get", "values", "web"]).ok().json();
+    assert_eq!(values, serde_json::json!({"given": "second", "other": 1}));
+    assert_eq!(upgrade(&["--reset-values"]), "three default 6 true");
+    assert_eq!(world.run(&["get", "values", "web"]).ok().json(), Value::Null);
+    world.run(&["rollback", "web", "4"]).ok();
+    assert_eq!(told(), "two second 4 true", "a rollback renders nothing");
+}
+
+/// C63 and C64: by kind, then file, then place; hooks last, and tests left out if asked.
+#[test]
+fn a_template_comes_in_the_order_of_helm() {
+    let Some(env) = TestEnv::with_engine() else { return };
+    env.write("chart/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n");
+    let object = |kind: &str, name: &str, hook: &str| {
+        let hook =
+            if hook.is_empty() { String::new() } else { format!(", annotations: {{helm.sh/hook: {hook}}}") };
+        format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}{hook}}}\n")
+    };
+    let first =
+        object("Service", "s", "") + &object("ConfigMap", "b", "") + &object("ConfigMap", "t", "test");
+    env.write("chart/templates/one.yaml", first + &object("ConfigMap", "a", ""));
+    env.write(
+        "chart/templates/two.yaml",
+        object("Secret", "x", "") + &object("ConfigMap", "c", "") + &object("ConfigMap", "h", "pre-install"),
+    );
+    let names = |flags: &[&str]| {
+        let run = env.run(&[&["template", "web", "chart"], flags].concat()).ok();
+        let name =
+            |line: &str| Some(line.strip_prefix("metadata: {name: ")?.split([',', '}']).next()?.to_owned());
+        run.stdout.lines().filter_map(name).collect::<Vec<String>>().join(" ")
+    };
+    assert_eq!(names(&[]), "x b a c s t h");
+    assert_eq!(names(&["--skip-tests"]), "x b a c s h");
+}
