@@ -13,6 +13,7 @@ mod cli_clusters;
 mod cli_examples;
 mod cli_hostile;
 mod cli_json;
+mod cli_life_cycle;
 mod cli_plugin;
 mod cli_serve;
 mod cli_signals;

@@ -249,6 +249,25 @@ fn an_uninstall_goes_backwards_and_keeps_what_says_so() {
     assert_eq!((plan.release.revision, plan.revision), (2, None));
 }
 
+/// Helm rolled back to a revision of ours: its copy has no Wasm hooks, and ours are found.
+#[test]
+fn wasm_hooks_are_found_after_a_rollback_of_helms() {
+    let ours = kept(1, Status::Superseded, "").wasm("w", "pre-delete");
+    let mut copy = kept(3, Status::Deployed, "").hook("Job", "h", "pre-delete");
+    copy.record.info.rollback_revision = Some(1);
+    let past = Past(vec![ours, kept(2, Status::Superseded, ""), copy]);
+    let plan = planned(past.input(Operation::Uninstall, "", &revisions()));
+    assert_eq!(ids(&plan), ["pre-delete/1 Job/h", "pre-delete/2 WasmHook/w"]);
+    assert_eq!(plan.hooks.places, [HookPlace::Ours(0), HookPlace::Helm(0)]);
+
+    let mut pruned = kept(3, Status::Deployed, "");
+    pruned.record.info.rollback_revision = Some(1);
+    pruned.labels.insert("boathook.dev/wasm-hooks".to_owned(), "1".to_owned());
+    let past = Past(vec![kept(2, Status::Superseded, ""), pruned]);
+    let plan = planned(past.input(Operation::Uninstall, "", &revisions()));
+    assert_eq!(plan.diagnostics[0].code, "wasm-hooks-lost");
+}
+
 #[test]
 fn what_is_uninstalled_already_has_only_records() {
     let past = Past(vec![kept(1, Status::Uninstalled, &stored(&[("ConfigMap", "c", "")])).hook(
