@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::{SourceError, log_quoted};
+use super::{SourceError, log_quoted, refused};
 use crate::chart::{Chart, MAX_DEPTH, MAX_FILES, too_large};
 use crate::ignore::{self, Rules};
 
@@ -178,8 +178,4 @@ fn words(error: &io::Error) -> String {
 
 fn cannot_read(path: &Path, error: &io::Error) -> SourceError {
     refused(format!("cannot read {}: {}", path.display(), words(error)))
-}
-
-fn refused(reason: String) -> SourceError {
-    SourceError::Refused { reason, help: None }
 }
