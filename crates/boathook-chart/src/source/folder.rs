@@ -144,7 +144,9 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
 
 /// What a file holds, if it is at most so many bytes.
 fn content(file: File, shown: &Path, most: u64) -> Result<Vec<u8>, SourceError> {
-    let mut data = Vec::new();
+    // At once: a large file in a growing buffer would be held twice.
+    let size = file.metadata().map_or(0, |metadata| metadata.len().min(most));
+    let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     // It may have grown since it was looked at.
     file.take(most + 1).read_to_end(&mut data).map_err(|error| cannot_read(shown, &error))?;
     if data.len() as u64 > most {
