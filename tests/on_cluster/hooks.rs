@@ -356,7 +356,6 @@ spec:
     exit 1
     --- stdout
     Refused: nothing was changed · [duration] (exit code 1)
-      1 hook: 0 succeeded, 1 not reached
     --- stderr
 
     refused: release name check failed: cannot reuse a name that is still in use
