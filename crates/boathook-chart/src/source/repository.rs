@@ -142,9 +142,8 @@ fn entries(index: &str, chart: &str) -> Result<Vec<Indexed>, String> {
         index.pointer_mut("/entries").and_then(|entries| entries.get_mut(chart)).map(Value::take)
     } else {
         cut_out(index, chart)
-            .map(|text| read_yaml("index.yaml", &text))
-            .transpose()
-            .map_err(|error| error.message)?
+            .map(|text| read_yaml("index.yaml", &text).map_err(|error| error.message))
+            .transpose()?
     };
     value.map_or_else(|| Ok(Vec::new()), |value| Vec::deserialize(value).map_err(|error| error.to_string()))
 }
