@@ -6,7 +6,7 @@ use std::time::Duration;
 use boathook_core::hook::{Action, DeletePolicy, Hook};
 use boathook_core::plan::{
     ChartInfo, HookRun, HookStep, HookWait, NewRevision, OnFailure, Operation, Plan, PluginRun, ReleaseRef,
-    ResourceStep, Step, StepAction, StepId, StepPhase,
+    ResourceStep, Step, StepAction, StepId, StepPhase, WaitStep, WaitStrategy,
 };
 use boathook_core::plugin::{Declaration, PluginForm, PluginInfo, PluginOrigin};
 use boathook_core::release::ApplyMethod;
@@ -218,6 +218,18 @@ pub(crate) fn run(drafts: &[Draft]) -> Plan {
 /// A whole install.
 pub(crate) fn install(drafts: &[Draft], resources: &[Value]) -> Plan {
     plan(Operation::Install, drafts, resources)
+}
+
+/// A whole install that waits for its objects, at most for a minute.
+pub(crate) fn waiting(strategy: WaitStrategy, jobs: bool, resources: &[Value]) -> Plan {
+    let mut plan = install(&[], resources);
+    let wait = WaitStep { strategy, jobs, timeout: Duration::from_secs(60) };
+    plan.steps.push(Step {
+        id: StepId("wait/1".to_owned()),
+        phase: StepPhase::Wait,
+        action: StepAction::Wait(wait),
+    });
+    plan
 }
 
 /// A ConfigMap in `prod`.
