@@ -266,6 +266,7 @@ impl Doing {
             only_hooks: options.only_hook.clone(),
             hook_order: if options.hook_order_by_kind { HookOrder::Kind } else { HookOrder::Helm },
             wait: if options.wait { WaitStrategy::Watcher } else { WaitStrategy::HookOnly },
+            wait_for_jobs: false,
         }
     }
 }

@@ -69,6 +69,7 @@ impl PlanFlags {
                 Order::Kind => HookOrder::Kind,
             },
             wait: WaitStrategy::HookOnly,
+            wait_for_jobs: false,
         }
     }
 }

@@ -31,6 +31,7 @@ mod hook_object;
 mod hook_runner;
 mod hook_wait;
 mod locate;
+mod look;
 mod ownership;
 mod plugin_hook;
 mod record;

@@ -215,7 +215,7 @@ async fn deleted_objects_are_waited_for_if_asked() {
     plan.steps.push(Step {
         id: StepId("wait/1".to_owned()),
         phase: StepPhase::Wait,
-        action: StepAction::Wait(WaitStep { strategy, timeout }),
+        action: StepAction::Wait(WaitStep { strategy, jobs: false, timeout }),
     });
     let began = tokio::time::Instant::now();
     let story = bench.execute(&plan).await;

@@ -18,6 +18,8 @@ use crate::cluster::{
 pub(crate) enum Change {
     /// Its status becomes this.
     Status(Value),
+    /// The status of another object becomes this.
+    Other(&'static str, Value),
     /// An annotation is set.
     Annotate(&'static str, &'static str),
     /// It goes.
@@ -52,7 +54,10 @@ pub(crate) struct FakeCluster {
 
 /// The resource of a kind; `Widget` is known to nobody.
 pub(crate) fn resource(gvk: &Gvk) -> Option<Resource> {
-    let namespaced = !matches!(gvk.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "ClusterRole");
+    let namespaced = !matches!(
+        gvk.kind.as_str(),
+        "Namespace" | "CustomResourceDefinition" | "ClusterRole" | "StorageClass"
+    );
     let plural = Plural::new(&format!("{}s", gvk.kind.to_lowercase())).ok()?;
     (gvk.kind != "Widget").then(|| Resource { gvk: gvk.clone(), plural, namespaced })
 }
@@ -320,6 +325,10 @@ impl Cluster for FakeCluster {
                 Some(Change::Status(status)) => {
                     let mut state = self.state.lock().unwrap();
                     state.objects.get_mut(&key).unwrap().0.insert("status".to_owned(), status);
+                }
+                Some(Change::Other(other, status)) => {
+                    let mut state = self.state.lock().unwrap();
+                    state.objects.get_mut(other).unwrap().0.insert("status".to_owned(), status);
                 }
                 Some(Change::Annotate(name, value)) => {
                     let mut state = self.state.lock().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use boathook_core::hook::{Action, DeletePolicy, Hook};
 use boathook_core::plan::{
     ChartInfo, DeleteStep, Fate, HookRun, HookStep, HookWait, NewRevision, OnFailure, Operation, Plan,
-    PluginRun, ReleaseRef, ResourceStep, Step, StepAction, StepId, StepPhase,
+    PluginRun, ReleaseRef, ResourceStep, Step, StepAction, StepId, StepPhase, WaitStep, WaitStrategy,
 };
 use boathook_core::plugin::{Declaration, PluginForm, PluginInfo, PluginOrigin};
 use boathook_core::release::ApplyMethod;
@@ -252,6 +252,18 @@ pub(crate) fn on(
     });
     made.steps.extend(apply.chain(delete).collect::<Vec<_>>());
     made
+}
+
+/// A whole install that waits for its objects, at most for a minute.
+pub(crate) fn waiting(strategy: WaitStrategy, jobs: bool, resources: &[Value]) -> Plan {
+    let mut plan = install(&[], resources);
+    let wait = WaitStep { strategy, jobs, timeout: Duration::from_secs(60) };
+    plan.steps.push(Step {
+        id: StepId("wait/1".to_owned()),
+        phase: StepPhase::Wait,
+        action: StepAction::Wait(wait),
+    });
+    plan
 }
 
 /// A ConfigMap in `prod`.

@@ -318,7 +318,12 @@ fn a_failed_upgrade_would_go_back_to_the_last_success() {
     let OnFailure::Recover(recovery) = plan.on_failure else { panic!("{:?}", plan.on_failure) };
     assert_eq!(
         ids(&recovery),
-        ["pre-rollback/1 Job/back", "apply/1 ConfigMap/a", "delete/1 ConfigMap/new DeleteUnlessKept"]
+        [
+            "pre-rollback/1 Job/back",
+            "apply/1 ConfigMap/a",
+            "delete/1 ConfigMap/new DeleteUnlessKept",
+            "wait/1 Watcher"
+        ]
     );
     assert_eq!(
         (recovery.release.revision, recovery.basis.target, recovery.basis.base),
@@ -339,8 +344,9 @@ fn a_failed_install_would_be_uninstalled_with_its_own_hooks() {
     let options = RevisionOptions { rollback_on_failure: true, ..revisions() };
     let basis = Basis { revision: 1, ..Basis::default() };
     let plan = planned(PlanInput::install(basis, &release, Chart::default(), read, Vec::new(), &options));
+    assert_eq!(ids(&plan), ["apply/1 ConfigMap/a", "wait/1 Watcher"], "else only hooks could fail");
     let OnFailure::Recover(recovery) = plan.on_failure else { panic!("{:?}", plan.on_failure) };
-    assert_eq!(ids(&recovery), ["delete/1 ConfigMap/a Delete", "post-delete/1 Job/bye"]);
+    assert_eq!(ids(&recovery), ["delete/1 ConfigMap/a Delete", "wait/1 Watcher", "post-delete/1 Job/bye"]);
     assert_eq!(recovery.basis, Basis { last: Some(1), base: Some(1), target: None, revision: 1 });
 }
 
