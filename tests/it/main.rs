@@ -18,6 +18,7 @@ mod cli_life_cycle;
 mod cli_plugin;
 mod cli_serve;
 mod cli_signals;
+mod cli_wait;
 mod reference;
 
 pub(crate) use boathook_tests::{env, receiver, snapshot};
