@@ -85,6 +85,8 @@ pub struct CommandExtras {
     pub input: Vec<Arc<Vec<u8>>>,
     /// Its environment.
     pub environment: Vec<(String, String)>,
+    /// How much its clock is ahead of ours.
+    pub ahead: Duration,
     /// The most bytes of its last line, where that is more than a plugin may say.
     pub report_bytes: Option<usize>,
 }
