@@ -97,6 +97,14 @@ impl Engine {
         Self { timeout, ..self }
     }
 
+    /// Makes it ready to run, which takes seconds the first time: for while charts are fetched and clusters are asked.
+    /// `progress` is told if it takes long.
+    pub async fn prepare(&self, progress: &(dyn Fn(&str) + Send + Sync)) {
+        let (signals, received) = unbounded_channel();
+        let prepare = async move { self.host.prepare(&self.plugin, &signals).await };
+        tokio::join!(prepare, listen(received, progress));
+    }
+
     /// Runs it once. `progress` is told what takes long.
     pub(crate) async fn run(
         &self,

@@ -31,6 +31,10 @@ pub trait PluginHost: Send + Sync {
     /// [`PluginError::NotFound`], [`PluginError::Invalid`].
     async fn inspect(&self, reference: &PluginReference) -> Result<PluginInfo, PluginError>;
 
+    /// Does what has to be done once before the plugin can run, such as compiling it, while its caller does something else.
+    /// What goes wrong goes wrong again when it runs.
+    async fn prepare(&self, _plugin: &PluginInfo, _signals: &UnboundedSender<PluginSignal>) {}
+
     /// Runs one attempt. Cancel-safe: dropping the future ends the guest, and its store is thrown away. The call's
     /// `timeout` is enforced here.
     ///

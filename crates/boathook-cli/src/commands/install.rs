@@ -26,7 +26,7 @@ use crate::wiring::{self, PluginDirArgs};
   boathook install web ./chart -f values.yaml --rollback-on-failure  uninstalled again if it fails
   boathook install web ./chart --wait --timeout 2m                   until its objects are ready
   boathook install web hooks.yaml -o jsonl                           run events as they happen, then the report
-  boathook install --plan web.plan                                   what `boathook plan install --out` wrote
+  boathook install --plan web.plan                                   what was planned with --out
 
 A second install of the same name is refused, as Helm refuses it: `boathook upgrade --install` does either.")]
 pub(crate) struct InstallArgs {

@@ -25,7 +25,7 @@ use crate::wiring::{self, PluginDirArgs};
   boathook upgrade --install web ./chart -n prod --create-namespace    installs it if it is not there
   boathook upgrade web ./chart --reuse-values --set image.tag=1.3
   boathook upgrade web ./chart --rollback-on-failure                   back to the last success if it fails
-  boathook upgrade --plan web.plan                                     what `boathook plan upgrade --out` wrote
+  boathook upgrade --plan web.plan                                     what was planned with --out
 
 Without values of its own an upgrade uses the last ones, as Helm does.")]
 pub(crate) struct UpgradeArgs {

@@ -64,8 +64,27 @@ impl<'a> Charts<'a> {
         self.engine.clone().map(|engine| engine.within(values.render_timeout))
     }
 
+    /// Reads the chart that a word names, and what it is rendered with as far as flags and cluster say it; meanwhile the
+    /// engine gets ready.
+    pub(crate) async fn open(
+        &self,
+        chart: &str,
+        values: &ValuesArgs,
+        engine: &Engine,
+    ) -> Result<(Chart, RenderOptions), CliError> {
+        let progress = self.progress();
+        let reading = async { Ok((open(chart, values).await?, self.options(values).await?)) };
+        // A chart that cannot be read is told at once.
+        let getting_ready = async {
+            engine.prepare(&progress).await;
+            Ok::<_, CliError>(())
+        };
+        let (read, ()) = tokio::try_join!(reading, getting_ready)?;
+        Ok(read)
+    }
+
     /// What a chart is rendered with, as far as flags and cluster say it.
-    pub(crate) async fn options(&self, values: &ValuesArgs) -> Result<RenderOptions, CliError> {
+    async fn options(&self, values: &ValuesArgs) -> Result<RenderOptions, CliError> {
         let (capabilities, lookup) = match self.session {
             Some(session) => {
                 (session.capabilities().await?, lookup(session, values.lookup_grant.as_deref())?)
@@ -116,7 +135,7 @@ pub(super) async fn render(
     charts: &Charts<'_>,
     engine: &Engine,
 ) -> Result<Input, CliError> {
-    let chart = open(&args.source, &args.values).await?;
+    let (chart, asked) = charts.open(&args.source, &args.values, engine).await?;
     let lent = rendering.lent.as_ref().map(|lent| Lent {
         mode: match lent.mode {
             ValuesMode::LastIfNoneGiven => LentMode::LastIfNoneGiven,
@@ -127,12 +146,8 @@ pub(super) async fn render(
         config: lent.config.clone(),
         defaults: lent.defaults.clone(),
     });
-    let options = RenderOptions {
-        lent,
-        is_upgrade: rendering.is_upgrade,
-        record: rendering.recorded,
-        ..charts.options(&args.values).await?
-    };
+    let options =
+        RenderOptions { lent, is_upgrade: rendering.is_upgrade, record: rendering.recorded, ..asked };
     let release = rendering.release;
     let rendered = boathook_chart::render(engine, &chart, release, &options, &charts.progress()).await;
     let rendered = rendered.map_err(render_error)?;
@@ -215,7 +230,7 @@ impl ValuesArgs {
 }
 
 /// Reads the chart that a word names.
-pub(crate) async fn open(chart: &str, values: &ValuesArgs) -> Result<Chart, CliError> {
+async fn open(chart: &str, values: &ValuesArgs) -> Result<Chart, CliError> {
     source::open(chart, &values.source()).await.map_err(|error| match error {
         SourceError::Refused { reason, help } => {
             CliError { exit_code: BAD_INPUT, message: reason, hint: help }
