@@ -7,10 +7,11 @@ use boathook_engine::plugin_host::PluginHost;
 use boathook_engine::release_store::Listing;
 use clap::Args;
 
+use super::plan::{self, OutArgs};
 use crate::error::CliError;
-use crate::flags::{RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{DryRunArg, DryRunFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
-use crate::input::{Charts, SourceArgs};
+use crate::input::{CapabilityArgs, Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::file::{self, Command, PlanFile};
 use crate::planning::{self, InstallChoices, Material, NotPlanned, PlanFlags, Planned, Planner};
@@ -25,6 +26,7 @@ use crate::wiring::{self, PluginDirArgs};
   boathook install web ./manifests --cluster embedded:state.json     without a cluster
   boathook install web ./chart -f values.yaml --rollback-on-failure  uninstalled again if it fails
   boathook install web ./chart --wait --timeout 2m                   until its objects are ready
+  boathook install web ./chart --dry-run=server                      what would change, field by field
   boathook install web hooks.yaml -o jsonl                           run events as they happen, then the report
   boathook install --plan web.plan                                   what was planned with --out
 
@@ -69,6 +71,8 @@ pub(crate) struct InstallArgs {
     /// Uninstall the release if the install fails; objects are waited for (--wait=watcher), unless --wait says legacy
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -131,6 +135,11 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         rollback_on_failure: args.rollback_on_failure,
         ..no_revision_options()
     };
+    if args.dry_run.dry_run == DryRunArg::Client && file.is_none() {
+        let (out, capabilities) = (OutArgs::default(), CapabilityArgs::default());
+        let output = args.output.output.into();
+        return plan::without_cluster(&args.plan, &out, capabilities, output, &global, printer).await;
+    }
     let session = wiring::session(&global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
     let planned = if let Some(file) = file {
@@ -146,6 +155,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
+        dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

@@ -64,8 +64,8 @@ struct Upgrade {
 }
 
 /// Where the plan is kept.
-#[derive(Args)]
-struct OutArgs {
+#[derive(Args, Default)]
+pub(crate) struct OutArgs {
     /// Also write the plan to FILE, with everything that was rendered, for --plan of the command itself. It holds the
     /// chart's Secrets: it is readable by you alone
     #[arg(long, value_name = "FILE")]
@@ -116,32 +116,56 @@ pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) 
     match args.operation {
         Operation::Install(install) => {
             let Of { plan: WithoutCluster { install, on_cluster, capabilities, out }, output } = *install;
-            let session = if on_cluster { Some(wiring::session(global).await?) } else { None };
-            let host = wiring::host(&install.plugins, session.as_ref().map_or(&[], |it| &it.api_servers));
-            let (namespace, history, charts) = match &session {
-                Some(session) => {
-                    let history = install.planner(&session.namespace, host.as_ref()).history(session).await?;
-                    (session.namespace.clone(), history, Charts::on(session, &host, printer))
-                }
-                None => {
-                    let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
-                    (namespace, Listing::default(), Charts::without_cluster(&host, capabilities, printer))
-                }
-            };
-            let planned = install.plan(&namespace, &history, host.as_ref(), &charts.twice()).await;
-            let kept = out.kept(&planned, |planned| install.file(planned, &history));
-            if let Some(session) = session {
-                session.close().await?;
+            if !on_cluster {
+                return without_cluster(&install, &out, capabilities, output, global, printer).await;
             }
-            show(planned, output, kept, printer)
+            let session = wiring::session(global).await?;
+            let (planned, kept) = install_on(&session, &install, &out, printer).await;
+            session.close().await?;
+            told(planned, output, kept, printer)
         }
         Operation::OfRelease(operation) => {
             let session = wiring::session(global).await?;
             let (planned, output, kept) = of_release(&operation, &session, printer).await;
             session.close().await?;
-            show(planned, output, kept, printer)
+            told(planned, output, kept, printer)
         }
     }
+}
+
+/// Shows the plan of a first install.
+pub(crate) async fn without_cluster(
+    install: &InstallPlanArgs,
+    out: &OutArgs,
+    capabilities: CapabilityArgs,
+    output: Format,
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<u8, CliError> {
+    let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let host = wiring::host(&install.plugins, &[]);
+    let charts = Charts::without_cluster(&host, capabilities, printer).twice();
+    let history = Listing::default();
+    let planned = install.plan(&namespace, &history, host.as_ref(), &charts).await;
+    let kept = out.kept(&planned, |planned| install.file(planned, &history));
+    told(planned, output, kept, printer)
+}
+
+async fn install_on(
+    session: &Session,
+    install: &InstallPlanArgs,
+    out: &OutArgs,
+    printer: &Printer,
+) -> (Result<Planned, NotPlanned>, Option<Kept>) {
+    let host = wiring::host(&install.plugins, &session.api_servers);
+    let history = match install.planner(&session.namespace, host.as_ref()).history(session).await {
+        Ok(history) => history,
+        Err(error) => return (Err(error.into()), None),
+    };
+    let charts = Charts::on(session, &host, printer).twice();
+    let planned = install.plan(&session.namespace, &history, host.as_ref(), &charts).await;
+    let kept = out.kept(&planned, |planned| install.file(planned, &history));
+    (planned, kept)
 }
 
 async fn of_release(
@@ -176,23 +200,17 @@ async fn of_release(
     (planned.0, planned.1, None)
 }
 
-fn show(
+fn told(
     planned: Result<Planned, NotPlanned>,
     output: Format,
     kept: Option<Kept>,
     printer: &Printer,
 ) -> Result<u8, CliError> {
-    let planned = match planned {
-        Ok(planned) => planned,
+    let code = match planned {
+        Ok(planned) => show(planned, output, printer)?,
         Err(NotPlanned::Error(error)) => return Err(error),
         Err(NotPlanned::Refused(refusal)) => return Err(refusal.error.into()),
     };
-    match output {
-        Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,
-        Format::Text => printer.result(&output::plan::render(&planned.plan, printer.verbose)),
-    }
-    diagnostic::print(printer, &planned.plan.diagnostics, &planned.texts.sources);
-    let code = planned.refusal().unwrap_or(0);
     // A plan with errors is never carried out.
     if let (0, Some((path, file))) = (code, kept) {
         file.write(&path)?;
@@ -200,6 +218,17 @@ fn show(
             printer.note(&format!("The plan is in {}: `{}`\n", path.display(), file.carry_out(&path)));
         }
     }
+    Ok(code)
+}
+
+/// Prints a plan.
+pub(crate) fn show(planned: Planned, output: Format, printer: &Printer) -> Result<u8, CliError> {
+    match output {
+        Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,
+        Format::Text => printer.result(&output::plan::render(&planned.plan, printer.verbose)),
+    }
+    diagnostic::print(printer, &planned.plan.diagnostics, &planned.texts.sources);
+    let code = planned.refusal().unwrap_or(0);
     // The process ends: to give back the memory of a thousand objects one by one would be a tenth of its time.
     std::mem::forget(planned);
     Ok(code)
