@@ -178,7 +178,16 @@ fn every_violation_of_a_schema_is_told() {
     // Their order is chance, as with Helm.
     let mut lines: Vec<&str> = run.stderr.lines().collect();
     lines.sort_unstable();
-    snapshot!(lines.join("\n"), @"");
+    snapshot!(lines.join("\n"), @"
+    - at '': additional properties 'more' not allowed
+    - at '': missing property 'name'
+    - at '': missing property 'size'
+    - at '/mode': value must be 'fast'
+    - at '/port': got string, want integer
+    c:
+    error: values don't meet the specifications of the schema(s) in the following chart(s):
+    sub:
+    ");
 }
 
 #[test]
