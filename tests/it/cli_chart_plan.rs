@@ -63,12 +63,12 @@ fn a_plan_says_which_templates_are_not_deterministic() {
     --- stderr
     warning: not-deterministic
 
-      ⚠ c/templates/day.yaml:3: renders differently each time, first in this line of its output
+      ⚠ c/templates/day.yaml:3: renders differently each time, first in this line
       help: a command that is given the chart renders it anew; `--out FILE` keeps this render, and
             `--plan FILE` of the command applies it
     warning: not-deterministic
 
-      ⚠ c/templates/secret.yaml:6: renders differently each time, first in this line of its output
+      ⚠ c/templates/secret.yaml:6: renders differently each time, first in this line
     ");
     let plan = env.run(&["plan", "install", "web", "chart", "-o", "json"]).ok().json();
     assert_eq!(
@@ -151,7 +151,7 @@ fn what_was_planned_is_what_is_applied() {
     snapshot!(env.run(&["plan", "install", "web", "chart", "-n", "prod", "--set", "user=me", "--out", "web.plan"]).stderr, @"
     warning: not-deterministic
 
-      ⚠ c/templates/secret.yaml:6: renders differently each time, first in this line of its output
+      ⚠ c/templates/secret.yaml:6: renders differently each time, first in this line
       help: a command that is given the chart renders it anew; `--out FILE` keeps this render, and
             `--plan FILE` of the command applies it
     The plan is in web.plan: `boathook install web -n prod --plan web.plan`

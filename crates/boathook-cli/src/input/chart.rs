@@ -177,7 +177,7 @@ pub(super) async fn render(
 
 /// The line is told and not shown: what chance gives may well be a password. The way out is said once.
 fn not_deterministic((index, Unsteady { path, line }): (usize, Unsteady)) -> Diagnostic {
-    let message = "renders differently each time, first in this line of its output";
+    let message = "renders differently each time, first in this line";
     let warning = Diagnostic::warning(plan::NOT_DETERMINISTIC, message);
     let help = "a command that is given the chart renders it anew; `--out FILE` keeps this render, and `--plan FILE` of \
                 the command applies it";
