@@ -16,10 +16,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::crd;
 use crate::managed::{self, Writer};
+use crate::options::{DeleteOptions, Propagation};
 use crate::schema;
 use crate::store::{Change, ChangeKind, Entry};
+use crate::{crd, defaults};
 
 /// Set to `true` on every Job and Pod that was ended without a container.
 pub(crate) const SIMULATED: &str = "embedded.boathook.dev/simulated";
@@ -189,7 +190,11 @@ pub(crate) fn write(
             api_version: &api_version,
             time: &now,
         };
-        managed::record_update((!created).then_some(old), &mut new, &schema::type_of(&kind), &writer);
+        if created {
+            managed::record_creation(&defaults::zero(&kind), &mut new, &schema::type_of(&kind), &writer);
+        } else {
+            managed::record_update(old, &mut new, &schema::type_of(&kind), &writer);
+        }
     }
     cluster.store.put(resource, new)
 }
@@ -201,10 +206,10 @@ pub(crate) fn remove(cluster: &mut Cluster, resource: &str, object: &Value) {
         cluster.store.remove(resource, object.clone());
         return;
     };
-    let options = crate::delete::DeleteOptions {
+    let options = DeleteOptions {
         uid: object["metadata"]["uid"].as_str().map(str::to_owned),
         resource_version: None,
-        propagation: crate::delete::Propagation::Background,
+        propagation: Some(Propagation::Background),
         dry_run: false,
     };
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();

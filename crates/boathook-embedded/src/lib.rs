@@ -24,6 +24,7 @@ mod logs;
 mod managed;
 mod names;
 mod openapi;
+mod options;
 mod patch;
 mod protobuf;
 mod read;

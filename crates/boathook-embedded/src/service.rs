@@ -124,6 +124,9 @@ fn respond(answer: Answer) -> Response<EmbeddedBody> {
 
 fn refuse(refusal: &Refusal) -> Response<EmbeddedBody> {
     tracing::debug!(code = refusal.code, reason = refusal.reason, "request refused");
+    if refusal.plain {
+        return whole(refusal.code, "text/plain; charset=utf-8", refusal.message.clone());
+    }
     let mut response = whole(refusal.code, "application/json", refusal.to_value().to_string());
     if let Some(seconds) = refusal.details.as_ref().and_then(|details| details["retryAfterSeconds"].as_u64())
     {

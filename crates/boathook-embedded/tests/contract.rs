@@ -12,10 +12,14 @@
 mod apply;
 #[path = "contract/cluster.rs"]
 mod cluster;
+#[path = "contract/custom.rs"]
+mod custom;
 #[path = "contract/deletion.rs"]
 mod deletion;
 #[path = "contract/discovery.rs"]
 mod discovery;
+#[path = "contract/jobs.rs"]
+mod jobs;
 #[path = "contract/lists.rs"]
 mod lists;
 #[path = "contract/objects.rs"]
@@ -39,8 +43,10 @@ use rules::Rule;
 /// The rules, by what they are about.
 const RULES: &[(&str, &[Rule])] = &[
     ("apply", apply::RULES),
+    ("custom", custom::RULES),
     ("deletion", deletion::RULES),
     ("discovery", discovery::RULES),
+    ("jobs", jobs::RULES),
     ("lists", lists::RULES),
     ("objects", objects::RULES),
     ("patches", patches::RULES),

@@ -16,7 +16,11 @@ const MANAGER: &str = "kube-controller-manager";
 /// Brings a Job on: Pods where they are missing, status where it changed.
 pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<Delayed>) {
     let job = &entry.value;
-    if finished(job) || foreign(job) || job["metadata"]["deletionTimestamp"].is_string() {
+    if finished(job) {
+        expire(cluster, job, delayed);
+        return;
+    }
+    if foreign(job) || job["metadata"]["deletionTimestamp"].is_string() {
         return;
     }
     if job["spec"]["suspend"] == true {
@@ -29,7 +33,7 @@ pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<
     let restarting = job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure";
     if counts.failed > limit || (restarting && counts.failed > 0) {
         let message = "Job has reached the specified backoff limit";
-        finish(cluster, job, counts, Some(("BackoffLimitExceeded", message)), delayed);
+        finish(cluster, job, counts, Some(("BackoffLimitExceeded", message)));
         return;
     }
     let parallelism = number("parallelism").unwrap_or(1);
@@ -38,7 +42,7 @@ pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<
         None => counts.succeeded > 0 && counts.active == 0,
     };
     if complete {
-        finish(cluster, job, counts, None, delayed);
+        finish(cluster, job, counts, None);
         return;
     }
     let wanted = match number("completions") {
@@ -78,15 +82,17 @@ pub(crate) fn deadline(cluster: &mut Cluster, entry: &Arc<Entry>) {
     }
     let counts = Counts::of(cluster, &entry.value);
     let reason = ("DeadlineExceeded", "Job was active longer than specified deadline");
-    let mut delayed = Vec::new();
-    finish(cluster, &entry.value, counts, Some(reason), &mut delayed);
+    finish(cluster, &entry.value, counts, Some(reason));
 }
 
 /// The step for which a Job waits.
 pub(crate) fn waits(job: &Value) -> Option<Delayed> {
     let seconds = |field: &str| job["spec"][field].as_u64().map(Duration::from_secs);
-    if finished(job) {
-        return seconds("ttlSecondsAfterFinished").map(|delay| Delayed::new(job, Step::JobExpiry, delay));
+    if let Some(end) = end(job) {
+        // As the real controller, which does nothing where it does not know since when.
+        return seconds("ttlSecondsAfterFinished")
+            .filter(|_| end["lastTransitionTime"].is_string())
+            .map(|delay| Delayed::new(job, Step::JobExpiry, delay));
     }
     let started = job["status"]["startTime"].is_string() && !foreign(job);
     seconds("activeDeadlineSeconds")
@@ -94,11 +100,15 @@ pub(crate) fn waits(job: &Value) -> Option<Delayed> {
         .map(|delay| Delayed::new(job, Step::JobDeadline, delay))
 }
 
+/// The condition that says how the Job ended.
+fn end(job: &Value) -> Option<&Value> {
+    let ends =
+        |one: &&Value| (one["type"] == "Complete" || one["type"] == "Failed") && one["status"] == "True";
+    job["status"]["conditions"].as_array().into_iter().flatten().find(ends)
+}
+
 fn finished(job: &Value) -> bool {
-    let conditions = job["status"]["conditions"].as_array();
-    let ended =
-        |one: &Value| (one["type"] == "Complete" || one["type"] == "Failed") && one["status"] == "True";
-    conditions.into_iter().flatten().any(ended)
+    end(job).is_some()
 }
 
 fn foreign(job: &Value) -> bool {
@@ -155,13 +165,7 @@ fn report(cluster: &mut Cluster, old: &Value, counts: Counts) -> Value {
 }
 
 /// Ends a Job: with a reason it failed, without one it is complete.
-fn finish(
-    cluster: &mut Cluster,
-    job: &Value,
-    counts: Counts,
-    failure: Option<(&str, &str)>,
-    delayed: &mut Vec<Delayed>,
-) {
+fn finish(cluster: &mut Cluster, job: &Value, counts: Counts, failure: Option<(&str, &str)>) {
     let current = report(cluster, job, Counts { active: 0, ..counts });
     let now = cluster.clock.stamp();
     let mut ended = current.clone();
@@ -198,12 +202,14 @@ fn finish(
         }
         None => event::record(cluster, &entry.value, "Normal", "Completed", "simulated: Job completed"),
     }
-    if let Some(step) = waits(&entry.value) {
-        if step.delay.is_zero() {
-            remove(cluster, JOBS, &entry.value);
-        } else {
-            delayed.push(step);
-        }
+}
+
+/// Removes a finished Job when its time to live is over, whoever finished it.
+fn expire(cluster: &mut Cluster, job: &Value, delayed: &mut Vec<Delayed>) {
+    match waits(job) {
+        Some(step) if step.delay.is_zero() => remove(cluster, JOBS, job),
+        Some(step) => delayed.push(step),
+        None => {}
     }
 }
 
@@ -260,7 +266,8 @@ fn create_pod(cluster: &mut Cluster, job: &Value, index: i64) {
     }
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]});
     if let Some(kind) = cluster.registry.by_key(PODS) {
-        crate::defaults::fill(&kind, &mut pod, None);
+        crate::defaults::fill(&kind, &mut pod);
+        crate::defaults::prepare(&kind, &mut pod, None);
     }
     let entry = write(cluster, PODS, &Value::Null, pod, MANAGER);
     let name = entry.value["metadata"]["name"].as_str().unwrap_or_default().to_owned();

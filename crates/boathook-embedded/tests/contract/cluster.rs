@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use boathook_embedded::Embedded;
 use http::{Request, StatusCode};
@@ -25,17 +27,24 @@ impl Api {
             Self::Real(path) => {
                 let kubeconfig = Kubeconfig::read_from(Path::new(path)).unwrap();
                 let options = KubeConfigOptions::default();
-                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+                let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+                // A refusal is an answer, also where trying again might help.
+                config.default_retry = false;
                 kube::Client::try_from(config).unwrap()
             }
         }
     }
 }
 
+/// The path of definitions.
+pub(crate) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
 /// An API and a namespace in it.
 pub(crate) struct Cluster {
     pub(crate) client: kube::Client,
     pub(crate) namespace: String,
+    /// Paths of what a rule made outside the namespace.
+    elsewhere: Mutex<Vec<String>>,
 }
 
 /// An answer.
@@ -74,15 +83,20 @@ impl Answer {
 impl Cluster {
     /// An API with a fresh namespace.
     pub(crate) async fn of(api: &Api) -> Self {
-        let cluster = Self { client: api.client().await, namespace: String::new() };
+        let cluster =
+            Self { client: api.client().await, namespace: String::new(), elsewhere: Mutex::default() };
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "contract-"}});
         let made = cluster.post("/api/v1/namespaces", namespace).await.ok();
         Self { namespace: made["metadata"]["name"].as_str().unwrap().to_owned(), ..cluster }
     }
 
-    /// Removes the namespace, without waiting for its end.
+    /// Removes all that was made, without waiting for its end.
     pub(crate) async fn clean_up(&self) {
+        let elsewhere = std::mem::take(&mut *self.elsewhere.lock().unwrap());
+        for path in elsewhere {
+            self.delete(&path, Value::Null).await;
+        }
         self.delete(&format!("/api/v1/namespaces/{}", self.namespace), Value::Null).await;
     }
 
@@ -121,6 +135,24 @@ impl Cluster {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.send("POST", path, "application/json", body.to_string()).await
+    }
+
+    /// Creates an object outside the namespace; its name must be the test's own.
+    pub(crate) async fn post_clusterwide(&self, path: &str, body: Value) -> Answer {
+        let name = body["metadata"]["name"].as_str().unwrap();
+        self.elsewhere.lock().unwrap().push(format!("{path}/{name}"));
+        self.post(path, body).await
+    }
+
+    /// Waits until a path answers 404: a real server works in the background.
+    pub(crate) async fn gone(&self, path: &str) {
+        for _ in 0..400 {
+            if self.get(path).await.code == 404 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{path} is still there");
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
