@@ -1,6 +1,5 @@
 //! The API under test, a namespace of its own for each test, and raw requests: rules are about what is on the wire.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,20 +11,20 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 
 /// An API that rules are asked of.
-#[derive(Clone)]
-pub(crate) enum Api {
+#[derive(Clone, Copy)]
+pub(crate) enum Api<'a> {
     /// A fresh embedded one.
     Embedded,
     /// The one that a kubeconfig names.
-    Real(OsString),
+    Real(&'a Path),
 }
 
-impl Api {
-    async fn client(&self) -> kube::Client {
+impl Api<'_> {
+    async fn client(self) -> kube::Client {
         match self {
             Self::Embedded => Embedded::new().client("default"),
             Self::Real(path) => {
-                let kubeconfig = Kubeconfig::read_from(Path::new(path)).unwrap();
+                let kubeconfig = Kubeconfig::read_from(path).unwrap();
                 let options = KubeConfigOptions::default();
                 let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
                 // A refusal is an answer, also where trying again might help.
@@ -82,7 +81,7 @@ impl Answer {
 
 impl Cluster {
     /// An API with a fresh namespace.
-    pub(crate) async fn of(api: &Api) -> Self {
+    pub(crate) async fn of(api: Api<'_>) -> Self {
         let cluster =
             Self { client: api.client().await, namespace: String::new(), elsewhere: Mutex::default() };
         let namespace =
