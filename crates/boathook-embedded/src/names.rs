@@ -111,9 +111,16 @@ pub(crate) fn is_data_key(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// A name from `generateName`: five characters of the alphabet that the real server uses (no vowels, no look-alikes).
+/// The characters of generated names: no vowels, no look-alikes.
+const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// A text as the controllers write hashes: in the characters of generated names.
+pub(crate) fn safe(text: &str) -> String {
+    text.bytes().map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])).collect()
+}
+
+/// A name from `generateName`: five characters of the alphabet that the real server uses.
 pub(crate) fn generate(base: &str) -> String {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut bits = crate::uid::random_bits();
     let base: String = base.chars().take(58).collect();
     let suffix: String = (0..5)

@@ -61,6 +61,7 @@ fn of(object: &Value) -> Value {
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
         .collect();
     let metadata = &object["metadata"];
+    let replicas = &object["spec"]["replicas"];
     json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -68,7 +69,7 @@ fn of(object: &Value) -> Value {
             "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"],
             "resourceVersion": metadata["resourceVersion"], "creationTimestamp": metadata["creationTimestamp"],
         },
-        "spec": {"replicas": object["spec"]["replicas"]},
+        "spec": if *replicas == 0 { json!({}) } else { json!({"replicas": replicas}) },
         "status": {"replicas": object["status"]["replicas"].as_u64().unwrap_or(0), "selector": selector.join(",")},
     })
 }

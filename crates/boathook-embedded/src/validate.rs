@@ -39,7 +39,7 @@ pub(crate) fn object(kind: &ResourceType, object: &Value) -> Vec<FieldError> {
         }
         _ => {}
     }
-    if matches!(kind.kind.as_str(), "Pod" | "Job") {
+    if matches!(kind.group.as_str(), "" | "apps" | "batch") {
         errors.extend(crate::controller::outcome::read(object).err());
     }
     if let Some(schema) = &kind.crd {

@@ -33,6 +33,8 @@ mod rules;
 mod validation;
 #[path = "contract/watches.rs"]
 mod watches;
+#[path = "contract/workloads.rs"]
+mod workloads;
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -55,6 +57,7 @@ const RULES: &[(&str, &[Rule])] = &[
     ("patches", patches::RULES),
     ("validation", validation::RULES),
     ("watches", watches::RULES),
+    ("workloads", workloads::RULES),
 ];
 
 /// On a real API server most rules wait most of the time.
