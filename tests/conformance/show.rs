@@ -124,6 +124,10 @@ pub(crate) fn requests(story: &Story) -> String {
     chapters(story, |chapter| lines(chapter.requests.iter().cloned()))
 }
 
+pub(crate) fn reads(story: &Story) -> String {
+    chapters(story, |chapter| lines(chapter.reads.iter().cloned()))
+}
+
 /// All revisions, and the hooks of the newest.
 pub(crate) fn stored(story: &Story) -> String {
     chapters(story, |chapter| {

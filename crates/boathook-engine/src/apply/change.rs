@@ -10,6 +10,7 @@ use boathook_core::run_event::{ErrorCode, ResourceResult, RunError};
 use boathook_core::three_way::{CustomKinds, Update, three_way};
 use boathook_core::{Object, managed_fields};
 
+use super::live::Live;
 use crate::FIELD_MANAGER;
 use crate::cluster::{Cluster, ClusterError, Patch, WriteOptions};
 use crate::fault;
@@ -20,10 +21,10 @@ use crate::run::Run;
 /// How objects of one operation are written.
 #[derive(Clone)]
 pub(super) struct Hand {
-    cluster: Arc<dyn Cluster>,
+    pub(super) cluster: Arc<dyn Cluster>,
     options: WriteOptions,
-    method: ApplyMethod,
-    migrate: bool,
+    pub(super) method: ApplyMethod,
+    pub(super) migrate: bool,
     custom_kinds: CustomKinds,
     /// Take fields from other managers.
     pub(super) force: bool,
@@ -37,7 +38,7 @@ pub(super) struct Failure {
 }
 
 /// What became of an object, and its UID.
-type Done = (ResourceResult, Option<String>);
+pub(super) type Done = (ResourceResult, Option<String>);
 
 impl Hand {
     pub(super) fn of(run: &Run<'_>) -> Self {
@@ -73,17 +74,19 @@ impl Hand {
         Ok(created.uid().map(str::to_owned))
     }
 
-    /// Creates or changes an object. `original` is it in the revision before.
+    /// Creates or changes an object of which `live` is there. `original` is it in the revision before.
     pub(super) async fn update(
         &self,
         located: &Located,
         original: Option<&Object>,
         adopted: bool,
+        live: Result<Live, ClusterError>,
     ) -> Result<Done, Failure> {
         let stops = |error| Failure { error, stops: true };
-        let live = match self.cluster.get(&located.target).await {
-            Ok(live) => live,
-            Err(error) if error.is_not_found() => {
+        let live = match live {
+            Ok(Live::Other(live)) => live,
+            Ok(Live::AsApplied(uid)) => return Ok((ResourceResult::Unchanged, uid)),
+            Ok(Live::Missing) => {
                 let uid = self.create(located).await.map_err(|error| {
                     let message = format!("failed to create resource: {}", error.message);
                     stops(RunError { message, ..error })
