@@ -16,12 +16,15 @@ mod replica_set;
 mod revision;
 mod stateful_set;
 
+pub(crate) use controlled::create;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::authorize::roles;
 use crate::cluster::Cluster;
 use crate::managed::{self, Writer};
 use crate::options::{DeleteOptions, Propagation};
@@ -38,6 +41,7 @@ pub(crate) const NODE: &str = "simulated";
 const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 /// The keys of kinds in the store.
 const CLAIMS: &str = "/persistentvolumeclaims";
+const CLUSTER_ROLES: &str = "rbac.authorization.k8s.io/clusterroles";
 const CONTROLLERS: &str = "/replicationcontrollers";
 const DAEMON_SETS: &str = "apps/daemonsets";
 const DEPLOYMENTS: &str = "apps/deployments";
@@ -163,6 +167,9 @@ fn everything(cluster: &Cluster) -> Vec<Change> {
 fn react(cluster: &mut Cluster, change: &Change, delayed: &mut Vec<Delayed>) {
     if change.kind == ChangeKind::Deleted {
         garbage::deleted(cluster, &change.entry.value);
+        if &*change.resource == CLUSTER_ROLES {
+            roles::gather(cluster);
+        }
         if &*change.resource == DEFINITIONS {
             crd::withdraw(&mut cluster.registry, &change.entry.value);
             garbage::empty_custom(cluster, &change.entry.value);
@@ -213,6 +220,7 @@ fn sync(cluster: &mut Cluster, resource: &str, entry: &Arc<Entry>, delayed: &mut
         REPLICA_SETS | CONTROLLERS => replica_set::sync(cluster, resource, entry),
         STATEFUL_SETS => stateful_set::sync(cluster, entry),
         DAEMON_SETS => daemon_set::sync(cluster, entry),
+        CLUSTER_ROLES => roles::gather(cluster),
         resource => provider::sync(cluster, resource, entry),
     }
 }

@@ -212,7 +212,8 @@ impl Call {
     }
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+/// Reads `%2F` and such; `None` for what is no UTF-8.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return Some(text.to_owned());
     }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::authorize::Attributes;
 use crate::resource::ResourceType;
 
 /// What a request comes to when it is refused.
@@ -208,6 +209,32 @@ impl Refusal {
         Self::about(kind, name, 403, "Forbidden", message)
     }
 
+    /// 403 for what the user may not do.
+    pub(crate) fn not_authorized(user: &str, asked: &Attributes, reason: &str) -> Self {
+        let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        let Attributes { verb, namespace, group, resource, name, .. } = asked;
+        if let Some(path) = &asked.path {
+            let message = format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"{because}");
+            return Self::of_status(403, "Forbidden", &message);
+        }
+        let of_group = if group.is_empty() { String::new() } else { format!(".{group}") };
+        let named = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
+        let scope = match namespace.as_str() {
+            "" => "at the cluster scope".to_owned(),
+            namespace => format!("in the namespace \"{namespace}\""),
+        };
+        let message = format!(
+            "{resource}{of_group}{named} is forbidden: User \"{user}\" cannot {verb} resource \"{}\" in API group \"{group}\" {scope}{because}",
+            asked.combined()
+        );
+        Self { details: Some(details(group, resource, name)), ..Self::new(403, "Forbidden", message) }
+    }
+
+    /// 401: nobody is known by these credentials.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
     /// 422 for the fields of an object.
     pub(crate) fn invalid(kind: &ResourceType, name: &str, errors: &[FieldError]) -> Self {
         Self::invalid_fields(&kind.group, &kind.kind, name, errors)
@@ -223,7 +250,8 @@ impl Refusal {
         Self::invalid_fields("meta.k8s.io", options, "", errors)
     }
 
-    fn invalid_fields(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Self {
+    /// 422 for fields of what has this group and kind.
+    pub(crate) fn invalid_fields(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Self {
         let mut texts: Vec<String> = errors.iter().map(FieldError::text).collect();
         // What is said twice is told once, but counts twice among the causes.
         let mut seen = std::collections::HashSet::new();

@@ -11,6 +11,8 @@
 
 #[path = "contract/apply.rs"]
 mod apply;
+#[path = "contract/authorization.rs"]
+mod authorization;
 #[path = "contract/cluster.rs"]
 mod cluster;
 #[path = "contract/custom.rs"]
@@ -48,6 +50,7 @@ use rules::Rule;
 /// The rules, by what they are about.
 const RULES: &[(&str, &[Rule])] = &[
     ("apply", apply::RULES),
+    ("authorization", authorization::RULES),
     ("custom", custom::RULES),
     ("deletion", deletion::RULES),
     ("discovery", discovery::RULES),

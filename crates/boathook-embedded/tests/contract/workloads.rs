@@ -39,19 +39,6 @@ fn workload(name: &str, spec: Value) -> Value {
 }
 
 impl Cluster {
-    /// Waits until an object is as it should be: a real cluster works in the background.
-    async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let mut last = Value::Null;
-        for _ in 0..600 {
-            last = self.get(path).await.ok();
-            if holds(&last) {
-                return last;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("{path} does not become as it should be: {last:#}");
-    }
-
     /// The objects of a list that this one controls.
     async fn controlled(&self, owner: &Value, path: &str) -> Vec<Value> {
         let list = self.get(path).await.ok();
