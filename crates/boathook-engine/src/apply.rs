@@ -3,8 +3,11 @@
 mod change;
 mod live;
 
+use std::collections::BTreeMap;
+
+use boathook_core::effect::Effect;
 use boathook_core::names::Target;
-use boathook_core::plan::{Operation, Step, StepId};
+use boathook_core::plan::{Operation, ResourceStep, Step, StepId};
 use boathook_core::run_event::{Happening, ResourceResult, RunError};
 use tokio::task::JoinSet;
 
@@ -14,7 +17,28 @@ use crate::begin::Prepared;
 use crate::run::{Placed, Run, Stop};
 
 /// Applies everything.
-pub(crate) async fn apply(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
+pub(crate) async fn apply(
+    run: &mut Run<'_>,
+    prepared: Vec<Prepared<'_>>,
+    unborn: Vec<(&Step, &ResourceStep)>,
+) -> Result<(), Stop> {
+    if run.context.options.dry_run {
+        let sent = prepared.iter().map(|object| object.resource);
+        for resource in sent.chain(unborn.iter().map(|(_, resource)| *resource)) {
+            run.unborn.made(&resource.object, &run.plan.release.namespace);
+        }
+    }
+    for (step, ResourceStep { object, reference, .. }) in unborn {
+        let (step, resource) = (step.id.clone(), reference.clone());
+        run.emit(Happening::StepStarted { step: step.clone(), resource: Some(resource.clone()) });
+        run.withhold(&step, Effect::of_write(resource.clone(), None, object));
+        run.emit(Happening::ResourceFinished {
+            step,
+            resource,
+            result: ResourceResult::Created,
+            error: None,
+        });
+    }
     run.applied = prepared.iter().map(|object| object.located.target.clone()).collect();
     let creates = run.plan.operation == Operation::Install && prepared.iter().all(|object| !object.adopted);
     if creates { create(run, prepared).await } else { update(run, prepared).await }
@@ -30,10 +54,8 @@ async fn create(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), St
         let creations = batch.iter().map(|object| {
             let (hand, located) = (hand.clone(), object.located.clone());
             let creating = async move {
-                match hand.create(&located).await {
-                    Ok(uid) => Ok((ResourceResult::Created, uid)),
-                    Err(error) => Err(Failure { error, stops: false }),
-                }
+                let created = hand.create(&located).await;
+                created.map_err(|error| Failure { error, stops: false })
             };
             (object.step, &object.located.target, creating)
         });
@@ -67,7 +89,8 @@ fn by_kind<'o, 'p>(prepared: &'o [Prepared<'p>]) -> impl Iterator<Item = &'o [Pr
     prepared.chunk_by(move |a, b| kind(a) == kind(b))
 }
 
-/// Deals with objects at once; the errors that stop nothing. After one that does, nothing new is begun.
+/// Deals with objects at once, and tells of them in their order; the errors that stop nothing. After one that does, nothing new is
+/// begun.
 async fn at_once<'a, F>(
     run: &mut Run<'_>,
     tasks: impl Iterator<Item = (&'a Step, &'a Target, F)>,
@@ -78,27 +101,41 @@ where
     if run.context.cancel.is_cancelled() {
         return Err(Stop::Interrupted);
     }
-    let mut errors = Vec::new();
-    let mut stop = None;
-    let mut tasks = tasks.fuse();
+    let mut tasks = tasks.enumerate();
     let mut working = JoinSet::new();
+    // What is done, and has one before it that is not.
+    let mut done: BTreeMap<usize, (StepId, Target, Result<Done, Failure>)> = BTreeMap::new();
+    let mut told = 0;
+    let (mut stopping, mut stop) = (false, None);
+    let mut errors = Vec::new();
     loop {
-        while working.len() < AT_ONCE && stop.is_none() {
-            let Some((step, target, task)) = tasks.next() else { break };
+        while working.len() < AT_ONCE && !stopping {
+            let Some((index, (step, target, task))) = tasks.next() else { break };
             run.emit(Happening::StepStarted { step: step.id.clone(), resource: Some(target.reference()) });
             let (id, target) = (step.id.clone(), target.clone());
-            working.spawn(async move { (id, target, task.await) });
+            working.spawn(async move { (index, id, target, task.await) });
         }
-        let next = run.context.unless_cancelled(working.join_next()).await.ok_or(Stop::Interrupted)?;
-        let (step, target, done) = match next {
-            None => return stop.map_or(Ok(errors), |error| Err(Stop::failed(error))),
-            Some(Ok(finished)) => finished,
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-        };
-        let stops = matches!(&done, Err(failure) if failure.stops);
-        match finished(run, step, target, done.map_err(|failure| failure.error)) {
-            Some(error) if stops => stop = stop.or(Some(error)),
-            error => errors.extend(error),
+        match run.context.unless_cancelled(working.join_next()).await {
+            None => {
+                for (step, target, answer) in done.into_values() {
+                    finished(run, step, target, answer);
+                }
+                return Err(Stop::Interrupted);
+            }
+            Some(None) => return stop.map_or(Ok(errors), |error| Err(Stop::failed(error))),
+            Some(Some(Ok((index, step, target, answer)))) => {
+                stopping |= matches!(&answer, Err(failure) if failure.stops);
+                done.insert(index, (step, target, answer));
+            }
+            Some(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
+        }
+        while let Some((step, target, answer)) = done.remove(&told) {
+            told += 1;
+            let stops = matches!(&answer, Err(failure) if failure.stops);
+            match finished(run, step, target, answer) {
+                Some(error) if stops => stop = stop.or(Some(error)),
+                error => errors.extend(error),
+            }
         }
     }
 }
@@ -108,17 +145,20 @@ fn finished(
     run: &mut Run<'_>,
     step: StepId,
     target: Target,
-    done: Result<Done, RunError>,
+    done: Result<Done, Failure>,
 ) -> Option<RunError> {
     let resource = target.reference();
     let (result, error) = match done {
-        Ok((result, uid)) => {
+        Ok(Done { result, uid, effect }) => {
+            if let Some(effect) = effect {
+                run.withhold(&step, effect);
+            }
             if result == ResourceResult::Created {
                 run.created.push(Placed { target, uid });
             }
             (result, None)
         }
-        Err(error) => (ResourceResult::Failed, Some(error)),
+        Err(failure) => (ResourceResult::Failed, Some(failure.error)),
     };
     run.emit(Happening::ResourceFinished { step, resource, result, error: error.clone() });
     error

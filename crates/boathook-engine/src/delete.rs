@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use boathook_core::effect::Effect;
 use boathook_core::names::Target;
 use boathook_core::plan::{Fate, Operation, Plan};
 use boathook_core::run_event::{Happening, ResourceResult, RunError};
@@ -175,6 +176,9 @@ async fn delete_all(
         for ((object, uid), answer) in batch.iter().zip(answers) {
             match answer {
                 Ok(_) => {
+                    if options.dry_run {
+                        run.withhold(&object.step.id, Effect::Delete { object: object.target.reference() });
+                    }
                     run.deleted.push(Placed { target: object.target.clone(), uid: uid.clone() });
                     finished(run, object, ResourceResult::Deleted, None);
                 }

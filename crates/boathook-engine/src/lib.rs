@@ -39,6 +39,7 @@ mod resource_hook;
 mod run;
 #[cfg(test)]
 mod testing;
+mod unborn;
 mod wait;
 
 pub use context::{Context, Options};

@@ -18,6 +18,15 @@ const GUARD: Duration = Duration::from_secs(5);
 
 /// Runs the plugin until it succeeds, fails for good, or has no attempt left.
 pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin: &PluginRun) -> Ended {
+    let namespace = &run.plan.release.namespace;
+    if run.unborn.has_namespace(namespace) {
+        let message = format!("not run: namespace {namespace} is made by this operation");
+        return Ended {
+            end: End::Succeeded,
+            created: Vec::new(),
+            facts: Facts { message, ..Facts::default() },
+        };
+    }
     run.recorder.running(hook, run.context).await;
     let context = run.context;
     let looked_up = run
@@ -27,6 +36,7 @@ pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin:
             context.cluster.as_ref(),
             context.environment.as_ref(),
             &run.plan.release.namespace,
+            &run.unborn,
         ))
         .await;
     let values = match looked_up {

@@ -5,7 +5,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::{CliError, USAGE};
-use crate::flags::{HistoryFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{DryRunFlags, HistoryFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -40,6 +40,8 @@ pub(crate) struct RollbackArgs {
     /// Delete the objects that the rollback created if it fails
     #[arg(long)]
     cleanup_on_fail: bool,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -103,6 +105,10 @@ pub(crate) async fn run(args: RollbackArgs, global: &GlobalArgs, printer: &Print
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
     let planned = args.plan.plan_with(&session, host.as_ref(), &options).await;
-    let choices = Choices { force_conflicts: args.force_conflicts, ..Choices::default() };
+    let choices = Choices {
+        force_conflicts: args.force_conflicts,
+        dry_run: args.dry_run.dry_run,
+        ..Choices::default()
+    };
     running::carry_out(planned, session, host, choices, &args.output, printer).await
 }

@@ -6,7 +6,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::{Args, ValueEnum};
 
 use crate::error::CliError;
-use crate::flags::{WaitArg, no_revision_options};
+use crate::flags::{DryRunFlags, WaitArg, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -33,6 +33,8 @@ pub(crate) struct UninstallArgs {
     /// What becomes of the objects that a deleted one owns, such as the Pods of a Job
     #[arg(long, value_enum, default_value_t = Cascade::Background, value_name = "HOW")]
     cascade: Cascade,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -110,6 +112,6 @@ pub(crate) async fn run(args: UninstallArgs, global: &GlobalArgs, printer: &Prin
         Cascade::Foreground => Propagation::Foreground,
         Cascade::Orphan => Propagation::Orphan,
     };
-    let choices = Choices { propagation, ..Choices::default() };
+    let choices = Choices { propagation, dry_run: args.dry_run.dry_run, ..Choices::default() };
     running::carry_out(planned, session, host, choices, &args.output, printer).await
 }

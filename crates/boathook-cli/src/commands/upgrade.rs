@@ -7,7 +7,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{HistoryFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{DryRunFlags, HistoryFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
@@ -49,6 +49,8 @@ pub(crate) struct UpgradeArgs {
     /// Roll back to the last success if the upgrade fails; objects are waited for (--wait=watcher), unless --wait says legacy
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -148,6 +150,7 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
+        dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use boathook_core::effect::Effect;
 use boathook_core::names::Collection;
 use boathook_core::plan::Operation;
 use boathook_core::release::ApplyMethod;
@@ -37,8 +38,13 @@ pub(super) struct Failure {
     pub(super) stops: bool,
 }
 
-/// What became of an object, and its UID.
-pub(super) type Done = (ResourceResult, Option<String>);
+/// What became of an object.
+pub(super) struct Done {
+    pub(super) result: ResourceResult,
+    pub(super) uid: Option<String>,
+    /// What a dry run left undone.
+    pub(super) effect: Option<Effect>,
+}
 
 impl Hand {
     pub(super) fn of(run: &Run<'_>) -> Self {
@@ -56,8 +62,8 @@ impl Hand {
         }
     }
 
-    /// Creates an object; answers its UID.
-    pub(super) async fn create(&self, located: &Located) -> Result<Option<String>, RunError> {
+    /// Creates an object.
+    pub(super) async fn create(&self, located: &Located) -> Result<Done, RunError> {
         let Located { target, object } = located;
         let created = match self.method {
             ApplyMethod::ServerSide => self.apply(located).await.map_err(|error| {
@@ -71,7 +77,7 @@ impl Hand {
                 created.map_err(|error| fault::of_cluster(&error, error.message.clone()))?
             }
         };
-        Ok(created.uid().map(str::to_owned))
+        Ok(self.done(ResourceResult::Created, None, &created))
     }
 
     /// Creates or changes an object of which `live` is there. `original` is it in the revision before.
@@ -85,13 +91,17 @@ impl Hand {
         let stops = |error| Failure { error, stops: true };
         let live = match live {
             Ok(Live::Other(live)) => live,
-            Ok(Live::AsApplied(uid)) => return Ok((ResourceResult::Unchanged, uid)),
+            Ok(Live::AsApplied(uid)) => {
+                let same =
+                    || Effect::of_write(located.target.reference(), Some(&located.object), &located.object);
+                let effect = self.options.dry_run.then(same);
+                return Ok(Done { result: ResourceResult::Unchanged, uid, effect });
+            }
             Ok(Live::Missing) => {
-                let uid = self.create(located).await.map_err(|error| {
+                return self.create(located).await.map_err(|error| {
                     let message = format!("failed to create resource: {}", error.message);
                     stops(RunError { message, ..error })
-                })?;
-                return Ok((ResourceResult::Created, uid));
+                });
             }
             Err(error) => {
                 let message = format!("could not get information about the resource: {error}");
@@ -103,9 +113,7 @@ impl Hand {
             ApplyMethod::ClientSide => self.patch(located, original, adopted, &live).await,
         };
         match changed {
-            Ok(changed) => {
-                Ok((judge(&live, &changed, self.options.dry_run), changed.uid().map(str::to_owned)))
-            }
+            Ok(changed) => Ok(self.done(judge(&live, &changed, self.options.dry_run), Some(&live), &changed)),
             Err(error) => Err(Failure { error, stops: false }),
         }
     }
@@ -154,6 +162,11 @@ impl Hand {
             let (name, kind) = (target.name.as_str(), &target.resource.gvk.kind);
             fault::of_cluster(&error, format!("cannot patch {name:?} with kind {kind}: {}", error.message))
         })
+    }
+
+    fn done(&self, result: ResourceResult, before: Option<&Object>, after: &Object) -> Done {
+        let effect = || Effect::of_write(after.reference(), before, after);
+        Done { result, uid: after.uid().map(str::to_owned), effect: self.options.dry_run.then(effect) }
     }
 
     async fn apply(&self, located: &Located) -> Result<Object, ClusterError> {

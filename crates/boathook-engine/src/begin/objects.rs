@@ -8,11 +8,12 @@ use boathook_core::names::Target;
 use boathook_core::plan::{DeleteStep, Plan, ResourceStep, Step, StepAction, StepPhase};
 use boathook_core::run_event::{ErrorCode, RunError};
 
-use super::resources;
+use super::{Work, resources};
 use crate::at_once::in_order;
 use crate::context::Context;
 use crate::locate::{Located, locate, place};
 use crate::look::look;
+use crate::unborn::Unborn;
 use crate::{fault, ownership};
 
 /// One ordinary object, ready to be applied.
@@ -50,8 +51,9 @@ pub(super) struct Texts {
 pub(super) async fn prepare<'p>(
     context: &Context,
     plan: &'p Plan,
+    unborn: &Unborn,
     texts: &Texts,
-) -> Result<Vec<Prepared<'p>>, RunError> {
+) -> Result<Work<'p>, RunError> {
     let steps: Vec<(&Step, &ResourceStep)> = resources(plan, StepPhase::Apply).collect();
     let looks = steps.iter().map(|(_, resource)| {
         let (cluster, object) = (context.cluster.clone(), resource.object.clone());
@@ -59,7 +61,12 @@ pub(super) async fn prepare<'p>(
         async move { locate(cluster.as_ref(), &object, &namespace).await }
     });
     let mut prepared = Vec::with_capacity(steps.len());
-    for ((step, resource), located) in steps.iter().zip(in_order(looks.collect()).await) {
+    let mut unsent = Vec::new();
+    for (&(step, resource), located) in steps.iter().zip(in_order(looks.collect()).await) {
+        if unborn.holds(&resource.reference.gvk(), located.as_ref().map(|located| &located.target)) {
+            unsent.push((step, resource));
+            continue;
+        }
         let mut located = located.map_err(|error| {
             let message = format!("{}{error}", texts.unbuilt);
             error.into_run_error(message)
@@ -70,7 +77,7 @@ pub(super) async fn prepare<'p>(
     if let Some(conflict) = texts.conflict {
         check_new(context, plan, conflict, &mut prepared).await?;
     }
-    Ok(prepared)
+    Ok(Work { objects: prepared, unborn: unsent, ..Work::default() })
 }
 
 /// Looks whether objects that are new to the release are there, and may be its own.
