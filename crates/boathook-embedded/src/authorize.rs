@@ -26,9 +26,9 @@ pub(crate) struct User {
     pub(crate) name: String,
     /// What the user is a member of.
     pub(crate) groups: Vec<String>,
-    /// What else is told of the user.
+    /// The UID, or empty.
     pub(crate) uid: String,
-    /// Further words by their keys.
+    /// What else is told of the user.
     pub(crate) extra: Vec<(String, Vec<String>)>,
 }
 
