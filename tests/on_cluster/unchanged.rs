@@ -101,8 +101,55 @@ fn asked(place: &Place, since: usize) -> (usize, String) {
     (changes.len(), asked.filter(|line| !records(line)).collect::<Vec<_>>().join("\n"))
 }
 
+/// Two objects of a custom kind.
+const LAMPS: &str = "---
+apiVersion: unchanged.example.com/v1
+kind: Lamp
+metadata: {name: left}
+spec: {colour: red, sockets: [{name: a, volts: 12}]}
+---
+apiVersion: unchanged.example.com/v1
+kind: Lamp
+metadata: {name: right}
+spec: {colour: red}
+";
+
+const LAMP: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: lamps.unchanged.example.com}
+spec:
+  group: unchanged.example.com
+  names: {kind: Lamp, plural: lamps, singular: lamp, listKind: LampList}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              colour: {type: string}
+              lit: {type: boolean, default: false}
+              sockets:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name]
+                items:
+                  type: object
+                  required: [name]
+                  properties: {name: {type: string}, volts: {type: integer}}
+";
+
 fn what_is_so_already_is_not_sent(place: &Place) {
-    place.env.write("a.yaml", KINDS);
+    place.apply(LAMP);
+    let definition = "lamps.unchanged.example.com";
+    place.remove_later(format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition}"));
+    place.kubectl(&["wait", "--for=condition=Established", "crd", definition]).ok();
+    place.env.write("a.yaml", format!("{KINDS}{LAMPS}"));
     place.run(&["install", "web", "a.yaml"]).ok();
     let (before, _) = asked(place, 0);
     place.run(&["upgrade", "web", "a.yaml"]).ok();
