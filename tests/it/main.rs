@@ -10,6 +10,7 @@ mod cli_bad_manifests;
 mod cli_bad_plugins;
 mod cli_chart;
 mod cli_chart_hostile;
+mod cli_chart_plan;
 mod cli_chart_sources;
 mod cli_clusters;
 mod cli_dry_run;

@@ -25,7 +25,8 @@ const HELP: &str = "usage: cargo xtask TASK
   cluster tools
              make what it and its tests consist of (kube-apiserver and others, Helm 3 and 4, kubectl) and print where it is
   receiver   print every webhook that arrives at http://127.0.0.1:8642/ (or --port N) until Ctrl-C
-  bench      time the release build beside `true`
+  bench [charts]
+             time the release build beside `true`, and what it makes of charts beside `helm template`
   tidy       check what the compiler does not: crates without IO, file sizes, links of the documents";
 
 fn main() -> ExitCode {
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             Err(_) => Err(anyhow::anyhow!("--port takes a number")),
         },
         ["bench"] => bench::run(),
+        ["bench", "charts"] => bench::run_charts(),
         ["tidy"] => tidy::run(),
         _ => {
             eprintln!("{HELP}");
