@@ -5,6 +5,7 @@
 mod cases;
 mod chart_values;
 mod cli_arguments;
+mod cli_authorization;
 mod cli_bad_manifests;
 mod cli_bad_plugins;
 mod cli_chart;

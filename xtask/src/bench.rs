@@ -2,6 +2,7 @@
 //! are recorded in docs/performance.md; nothing asserts them.
 
 mod charts;
+mod releases;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,12 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn run_charts() -> Result<()> {
     let (boathook, folder) = prepare()?;
     charts::run(&boathook, &folder)
+}
+
+/// Only releases on a real API server.
+pub(crate) fn run_releases() -> Result<()> {
+    let (boathook, folder) = prepare()?;
+    releases::run(&boathook, &folder)
 }
 
 /// The program, and a folder for what it is given.
