@@ -20,7 +20,7 @@ use crate::wiring::{self, PluginDirArgs};
 
 /// Install a release: crds/, pre-install hooks, the objects, post-install hooks. Recorded as Helm does it
 #[derive(Args)]
-#[command(mut_arg("name", file::or_plan), mut_arg("source", file::or_plan))]
+#[command(mut_args(file::or_plan))]
 #[command(after_help = "Examples:
   boathook install web ./manifests -n prod --create-namespace
   boathook install web ./manifests --cluster embedded:state.json     without a cluster

@@ -19,7 +19,7 @@ use crate::wiring::{self, PluginDirArgs};
 
 /// Upgrade a release: pre-upgrade hooks, the objects that changed or are new, those that are gone, post-upgrade hooks
 #[derive(Args)]
-#[command(mut_arg("name", file::or_plan), mut_arg("source", file::or_plan))]
+#[command(mut_args(file::or_plan))]
 #[command(after_help = "Examples:
   boathook upgrade web ./chart -n prod -f values.yaml
   boathook upgrade --install web ./chart -n prod --create-namespace    installs it if it is not there

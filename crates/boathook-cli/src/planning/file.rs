@@ -263,7 +263,7 @@ impl PlanFile {
         let history = planner.history(session).await?;
         let installs = plan.operation == Command::Install.as_str();
         unchanged(&plan, installs, &then, &pasts(&history))?;
-        let material = Material::Kept(input);
+        let material = Material::Kept(Box::new(input));
         let planned = match command {
             Command::Install => {
                 let choices = InstallChoices { skip_crds, replace: false, revision };
@@ -280,8 +280,11 @@ impl PlanFile {
     }
 }
 
-/// A word of the command line that a plan file says, too.
+/// The words of the command line that a plan file says, too, need not be there beside one.
 pub(crate) fn or_plan(arg: Arg) -> Arg {
+    if !["name", "source"].contains(&arg.get_id().as_str()) {
+        return arg;
+    }
     arg.required(false).required_unless_present("plan").default_value("").hide_default_value(true)
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum Material<'a> {
     /// A source, which is read and rendered now.
     Source(&'a SourceArgs, &'a Charts<'a>),
     /// One that was read for a plan, and kept with it.
-    Kept(Input),
+    Kept(Box<Input>),
 }
 
 /// A source that was read and sorted.
@@ -32,7 +32,7 @@ struct Sorted {
 async fn read(material: Material<'_>, rendering: &Rendering<'_>) -> Result<Sorted, CliError> {
     let Input { sources, crds: definitions, base, chart, recorded, mut diagnostics } = match material {
         Material::Source(args, charts) => input::read(args, rendering, charts).await?,
-        Material::Kept(input) => input,
+        Material::Kept(input) => *input,
     };
     let parsed = manifest::parse(&sources);
     let mut read = dialect::read(parsed.documents);
