@@ -61,7 +61,7 @@ rules:
     Refused: nothing was changed · [duration] (exit code 1)
     --- stderr
 
-    refused: unable to continue with install: could not get information about the resource ConfigMap default/a: configmaps "a" is forbidden: User "jane" cannot get resource "configmaps" in API group "" in the namespace "default"
+    refused: unable to continue with install: could not get information about the resource ConfigMap "a" in namespace "default": configmaps "a" is forbidden: User "jane" cannot get resource "configmaps" in API group "" in the namespace "default"
     "#);
 }
 

@@ -64,13 +64,17 @@ pub(crate) fn check(existing: &Object, target: &Target, release: &ReleaseRef) ->
     if wrong.is_empty() {
         return Ok(());
     }
-    let namespace = target.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
     Err(format!(
-        "{} {:?} in namespace {namespace:?} exists and cannot be imported into the current release: invalid ownership metadata; {}",
-        target.resource.gvk.kind,
-        target.name.as_str(),
+        "{} exists and cannot be imported into the current release: invalid ownership metadata; {}",
+        helms_name(target),
         wrong.join("; ")
     ))
+}
+
+/// `ConfigMap "a" in namespace "prod"`; without a namespace it is an empty one.
+pub(crate) fn helms_name(target: &Target) -> String {
+    let namespace = target.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("{} {:?} in namespace {namespace:?}", target.resource.gvk.kind, target.name.as_str())
 }
 
 #[cfg(test)]

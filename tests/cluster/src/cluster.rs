@@ -102,13 +102,18 @@ impl Cluster {
         &self.kubeconfig
     }
 
+    /// What [`Cluster::changes`] reads, a JSON document of `audit.k8s.io/v1` a line; only of a cluster that was started here.
+    pub fn audit_log(&self) -> Option<PathBuf> {
+        Some(self.own.as_ref()?.folder.path().join("logs/audit.log"))
+    }
+
     /// Every change that somebody asked for in a namespace, in order; the cluster's own controllers and its node are left out.
     ///
     /// # Errors
     /// The cluster was not started here, so its audit log cannot be read.
     pub fn changes(&self, namespace: &str) -> Result<Vec<Change>> {
-        let own = self.own.as_ref().context("a given cluster's audit log cannot be read")?;
-        audit::changes(&std::fs::read_to_string(own.folder.path().join("logs/audit.log"))?, namespace)
+        let log = self.audit_log().context("a given cluster's audit log cannot be read")?;
+        audit::changes(&std::fs::read_to_string(log)?, namespace)
     }
 
     /// Makes a namespace that nobody else has, for the test of this name. Its own name has nine letters, whatever the test's is.

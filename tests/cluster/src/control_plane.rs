@@ -200,15 +200,16 @@ fn controller_manager_flags(folder: &Path) -> Vec<String> {
     ]
 }
 
-/// Every request that changes something, but those of the cluster itself.
+/// Every request that changes something, but those of the cluster itself: when it comes and when it is answered. What a patch or a
+/// deletion is, its body says.
 fn audit_policy() -> Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
-        "omitStages": ["RequestReceived"],
         "rules": [
             {"level": "None", "users": [CONTROLLER_MANAGER, user::NODE, "system:apiserver"]},
-            {"level": "Metadata", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
+            {"level": "Request", "verbs": ["patch", "delete", "deletecollection"]},
+            {"level": "Metadata", "verbs": ["create", "update"]},
             {"level": "None"},
         ],
     })

@@ -2,6 +2,7 @@
 
 use boathook_core::release::{HookEntry, Record};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::{carried, find, hooks};
 use crate::error::CliError;
@@ -34,6 +35,8 @@ enum Part {
     Manifest,
     /// The user's values
     Values,
+    /// What the chart's NOTES.txt said
+    Notes,
     /// Everything
     All,
 }
@@ -46,6 +49,9 @@ pub(crate) async fn run(args: GetArgs, global: &GlobalArgs, printer: &Printer) -
         Part::Hooks => documents(&hooks),
         Part::Manifest => record.manifest.clone(),
         Part::Values => values(record)?,
+        Part::Notes => {
+            release::notes(record.info.rest.get("notes").and_then(Value::as_str)).trim_start().to_owned()
+        }
         Part::All => format!(
             "{}\nUSER-SUPPLIED VALUES:\n{}\nHOOKS:\n{}MANIFEST:\n{}",
             release::status(record, &hooks, carried(&history, place).as_deref()),
@@ -69,7 +75,7 @@ fn documents(hooks: &[&HookEntry]) -> String {
 
 /// As JSON, which is YAML too.
 fn values(record: &Record) -> Result<String, CliError> {
-    let values = record.config.clone().unwrap_or(serde_json::Value::Null);
+    let values = record.config.clone().unwrap_or(Value::Null);
     let text =
         serde_json::to_string_pretty(&values).map_err(|error| CliError::internal(error.to_string()))?;
     Ok(text + "\n")

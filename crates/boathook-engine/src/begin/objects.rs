@@ -97,8 +97,8 @@ async fn check_new(
     let found = look(&context.cluster, &targets, Arc::new(keep)).await;
     for (object, found) in new.into_iter().zip(found) {
         let existing = found.map_err(|error| {
-            let target = &object.located.target;
-            let text = format!("{conflict}could not get information about the resource {target}: {error}");
+            let named = ownership::helms_name(&object.located.target);
+            let text = format!("{conflict}could not get information about the resource {named}: {error}");
             fault::of_cluster(&error, text)
         })?;
         object.adopted = existing.is_some();
