@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use boathook_core::Report;
 use boathook_core::RunEvent;
+use boathook_core::operation::Timings;
 use boathook_core::plan::Operation;
 use boathook_core::release::ApplyMethod;
 use boathook_core::run_event::Outcome;
@@ -33,6 +34,9 @@ pub(crate) struct OutputFlags {
     /// Also write the report to FILE: JSON, or JUnit if it ends in .xml
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Wait so long for somebody else who is at work on the release, instead of ending with exit code 5
+    #[arg(long, value_name = "DURATION", value_parser = crate::planning::positive_duration)]
+    pub(crate) wait_for_lock: Option<Duration>,
     /// The logs of tests are printed once more, at the end.
     #[arg(skip)]
     pub(crate) logs: bool,
@@ -123,6 +127,9 @@ async fn run(
         jitter: Arc::new(retry::seeded(seed())),
         options: Options {
             operation_id: format!("{:016x}", seed()),
+            holder: holder(),
+            lock: Timings::default(),
+            wait_for_lock: output.wait_for_lock.unwrap_or_default(),
             create_namespace: choices.create_namespace,
             take_ownership: choices.take_ownership,
             dry_run: choices.dry_run,
@@ -233,6 +240,14 @@ fn hangup_is_ignored() -> bool {
 #[expect(clippy::exit, reason = "the second signal means: at once, nothing more is written")]
 fn end_now(code: u8) {
     std::process::exit(i32::from(code));
+}
+
+/// Who we are, for whoever finds the release locked.
+fn holder() -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "this machine" } else { host.trim() };
+    format!("{user} on {host}, process {} ({:x})", std::process::id(), seed())
 }
 
 /// Different for each operation: the time in nanoseconds and the process.

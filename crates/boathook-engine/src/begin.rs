@@ -5,6 +5,7 @@ mod install;
 mod namespace;
 mod objects;
 
+use boathook_core::Diagnostic;
 use boathook_core::plan::{Operation, Plan, ResourceStep, Step, StepAction, StepPhase};
 use boathook_core::release::basis::{self, Wish};
 use boathook_core::run_event::{ErrorCode, RunError};
@@ -14,6 +15,7 @@ pub(crate) use objects::{Departing, Prepared};
 use self::objects::Texts;
 use crate::context::Context;
 use crate::fault;
+use crate::lease::{Acquired, Lease};
 use crate::release_store::{ReleaseStore, StoreError, Stored, revisions};
 use crate::run::{Run, Stop};
 
@@ -35,10 +37,41 @@ pub(crate) async fn begin<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
     if matches!(run.plan.operation, Operation::Run(_)) {
         return Ok(Work::default());
     }
+    lock(run, Namespace::MayBeMissing).await?;
     let checked = context.unless_cancelled(check(run)).await.ok_or(Stop::Interrupted)?;
     let (history, work) = checked?;
     record(run, history).await?;
     Ok(work)
+}
+
+/// Whether the namespace of the release is known to be there.
+#[derive(PartialEq)]
+enum Namespace {
+    MayBeMissing,
+    Exists,
+}
+
+/// Takes the lease of the release, unless it is taken. A user who may not have one goes on without, as with Helm.
+async fn lock(run: &mut Run<'_>, namespace: Namespace) -> Result<(), Stop> {
+    let (context, plan) = (run.context, run.plan);
+    if run.lease.is_some() || context.options.dry_run {
+        return Ok(());
+    }
+    let acquiring = Lease::acquire(context, &plan.release, run.lost.clone());
+    match context.unless_cancelled(acquiring).await.ok_or(Stop::Interrupted)?.map_err(Stop::refused)? {
+        Acquired::Lease(lease) => run.lease = Some(lease),
+        Acquired::NoNamespace if namespace == Namespace::MayBeMissing => {}
+        Acquired::NoNamespace => {
+            let message = format!("namespace {:?} is gone", plan.release.namespace);
+            return Err(Stop::refused(RunError::new(ErrorCode::ObjectRefused, message)));
+        }
+        Acquired::NotAllowed(words) => {
+            let message = format!("the release is not locked against other commands: {words}");
+            let help = "grant get, create, update and delete of leases.coordination.k8s.io in this namespace";
+            run.note(Diagnostic::warning("not-locked", message).help(help));
+        }
+    }
+    Ok(())
 }
 
 async fn check<'p>(run: &mut Run<'p>) -> Result<(Vec<Stored>, Work<'p>), Stop> {

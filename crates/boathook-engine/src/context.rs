@@ -1,7 +1,9 @@
 //! What an operation needs besides its plan. The caller decides all of it; there is no default.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use boathook_core::operation::Timings;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +58,12 @@ impl Context {
 pub struct Options {
     /// Unique for this operation, at most 63 of `a-z`, `0-9` and `-`: it stands in a label of hook objects.
     pub operation_id: String,
+    /// Who begins, for others to read: unique for the process.
+    pub holder: String,
+    /// How long the release's lease lasts.
+    pub lock: Timings,
+    /// How long somebody who is at work on the release is waited for.
+    pub wait_for_lock: Duration,
     /// Create the release's namespace if it is not there.
     pub create_namespace: bool,
     /// Take over ordinary objects of other owners, and replace hook objects of others.

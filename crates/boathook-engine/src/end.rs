@@ -22,7 +22,13 @@ pub(crate) async fn close(run: &mut Run<'_>, result: Result<(), Stop>) -> (Outco
         }
         Err(Stop::Incomplete(errors)) => (End::Incomplete, Outcome::Failed, incomplete(errors)),
         Err(Stop::Interrupted) => {
-            let error = RunError::new(ErrorCode::Interrupted, "interrupted");
+            let message = match run.lost.is_cancelled() {
+                true => {
+                    "interrupted: the lease of the release could not be renewed in time, so nothing more was written. Run the same command again"
+                }
+                false => "interrupted",
+            };
+            let error = RunError::new(ErrorCode::Interrupted, message);
             (End::Interrupted(phase), Outcome::Interrupted, Some(error))
         }
     };

@@ -33,6 +33,7 @@ pub(super) async fn check<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
     let objects = objects::prepare(context, run.plan, &texts).await.map_err(refused)?;
     if missing {
         namespace::create(run.plan, context).await.map_err(refused)?;
+        super::lock(run, super::Namespace::Exists).await?;
     }
     Ok(Work { objects, departing: Vec::new() })
 }
