@@ -140,6 +140,15 @@ async fn record(run: &mut Run<'_>, history: Vec<Stored>) -> Result<(), Stop> {
         return Ok(());
     }
     let (plan, context) = (run.plan, run.context);
+    if plan.basis.resumes {
+        if run.lease.is_none() {
+            let message = "without the right to use leases it cannot be told whether somebody is at work on the release";
+            return Err(Stop::refused(RunError::new(ErrorCode::Locked, message)));
+        }
+        let message =
+            format!("revision {} was begun by a command that is gone: it is resumed", plan.basis.revision);
+        run.note(Diagnostic::warning("resumed", message));
+    }
     run.recorder.begin(plan, context, history).await.map_err(|error| {
         let told = match error {
             StoreError::AlreadyExists => in_use(plan),
@@ -163,9 +172,13 @@ fn in_use(plan: &Plan) -> RunError {
 }
 
 /// The error of a store that was asked for a release.
-fn store_error(error: &StoreError) -> RunError {
+pub(crate) fn store_error(error: &StoreError) -> RunError {
     match error {
         StoreError::Conflict { .. } => RunError::new(ErrorCode::Locked, error.to_string()),
+        StoreError::OtherPlan { .. } => {
+            let hint = Some("`boathook upgrade --install` goes on from here".to_owned());
+            RunError { hint, ..RunError::new(ErrorCode::ReleaseConflict, error.to_string()) }
+        }
         StoreError::Cluster(cluster) => fault::of_records(cluster, error.to_string()),
         StoreError::AlreadyExists | StoreError::NotFound | StoreError::Name(_) | StoreError::Decode(_) => {
             RunError::new(ErrorCode::ReleaseConflict, error.to_string())

@@ -70,6 +70,12 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
     let mut tolerated = Vec::new();
     for phase in plan.operation.phases() {
         run.phase = phase;
+        if let Some(journal) = run.recorder.journal() {
+            if journal.is_done(phase) && matches!(phase, StepPhase::Hooks(_)) {
+                continue;
+            }
+            journal.enter(phase);
+        }
         let result = match phase {
             // Part of the beginning: nothing is recorded before it.
             StepPhase::Crds => Ok(()),
@@ -86,6 +92,9 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
                 tolerated.push(*error);
             }
             result => result?,
+        }
+        if let Some(journal) = run.recorder.journal() {
+            journal.leave(phase);
         }
     }
     // A signal after the last step was done finds nothing left to interrupt.
@@ -110,12 +119,16 @@ async fn recover(run: &mut Run<'_>, outcome: Outcome, failure: RunError) -> RunE
         resources: resources(recovery),
     });
     let context = Context { cancel: CancellationToken::new(), ..run.context.clone() };
+    let (mut lease, lost) = (run.lease.take(), run.lost.clone());
     let (outcome, status, error) = {
         let mut emit = |event: RunEvent| run.pass_on(event);
         let mut inner = Run::new(recovery, &context, &mut emit);
+        (inner.lease, inner.lost) = (lease, lost);
         let (outcome, error) = carry_out(&mut inner).await;
+        lease = inner.lease.take();
         (outcome, inner.recorder.status(), error)
     };
+    run.lease = lease;
     run.emit(Happening::RecoveryFinished { outcome, status });
     end::recovered(run.plan, run.phase, recovery, failure, error)
 }

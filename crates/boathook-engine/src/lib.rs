@@ -31,6 +31,7 @@ mod follow;
 mod hook_object;
 mod hook_runner;
 mod hook_wait;
+mod journal;
 mod lease;
 mod locate;
 mod ownership;

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use boathook_core::operation::{ItemOutcome, Touched};
 use boathook_core::plan::{HookStep, NewRevision, Operation, Plan, StepId};
-use boathook_core::release::companion::{CompanionRecord, HookPlace, StepResult};
+use boathook_core::release::companion::{CompanionRecord, HookPlace, MARK, StepResult};
 use boathook_core::release::lifecycle::{Ending, Own, Superseded, Written, beginning};
 use boathook_core::release::{HookEntry, Info, LastRun, Record, Status, phase_word};
 use boathook_core::run_event::{HookResult, Outcome, Phase, RunError};
@@ -14,6 +15,7 @@ use serde_json::Map;
 
 use crate::context::Context;
 use crate::hook_runner::End;
+use crate::journal::{Intent, Journal};
 use crate::release_store::{ReleaseStore, StoreError, Stored};
 
 /// An operation that was cancelled still writes its end, but nobody waits longer than this for it.
@@ -30,6 +32,8 @@ pub(crate) struct Recorder {
     former: Option<Info>,
     /// What was changed in Helm's record and is not written.
     unwritten: bool,
+    /// What was intended and done; nothing for operations that make no revision.
+    journal: Option<Journal>,
     places: Vec<HookPlace>,
 }
 
@@ -46,6 +50,7 @@ impl Recorder {
         self.places.clone_from(&plan.hooks.places);
         let now = (context.clock)();
         match &plan.revision {
+            Some(revision) if plan.basis.resumes => self.resume(plan, revision, context, now).await,
             Some(revision) => self.create(plan, revision, context, now).await,
             None => {
                 self.take_up(plan, now);
@@ -77,12 +82,74 @@ impl Recorder {
             store.update(replaced, now).await?;
         }
         let record = new_record(plan, revision, now);
-        let mut stored = store.create(record, revision.labels.clone(), now).await?;
-        if !plan.hooks.places.is_empty() {
+        let stored = store.create(record, revision.labels.clone(), now).await?;
+        self.stored = Some(stored);
+        self.open(plan, context).await
+    }
+
+    /// Begins our own record beside Helm's.
+    async fn open(&mut self, plan: &Plan, context: &Context) -> Result<(), StoreError> {
+        if let Some(stored) = &mut self.stored {
             stored.companion = Some(companion(plan, context));
         }
-        let stored = self.stored.insert(stored);
-        store.write_companion(stored, now).await
+        self.journal = Some(Journal::begin(plan, context));
+        self.write_journal(context).await
+    }
+
+    /// Goes on with a revision whose maker is gone. Fails with another plan than it was begun with: then it ends as failed.
+    async fn resume(
+        &mut self,
+        plan: &Plan,
+        revision: &NewRevision,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let own = self.others.pop().ok_or(StoreError::NotFound)?;
+        let stored = self.stored.insert(own);
+        let Some(record) = stored.companion.as_ref().and_then(CompanionRecord::unfinished) else {
+            // Its maker got no further than Helm's record: nothing was done.
+            stored.record = new_record(plan, revision, now);
+            ReleaseStore::new(context.cluster.as_ref()).update(stored, now).await?;
+            return self.open(plan, context).await;
+        };
+        let taken = Journal::take_over(record, plan, context);
+        self.journal = Some(taken.ok_or(StoreError::OtherPlan { revision: plan.release.revision })?);
+        self.write_journal(context).await
+    }
+
+    /// The journal, where the operation has one.
+    pub(crate) fn journal(&mut self) -> Option<&mut Journal> {
+        self.journal.as_mut()
+    }
+
+    /// The id that objects and plugins are told: it stays when somebody takes the operation over.
+    pub(crate) fn operation<'a>(&'a self, context: &'a Context) -> &'a str {
+        self.journal.as_ref().map_or(&context.options.operation_id, Journal::operation)
+    }
+
+    /// Writes the journal, if nobody else did since.
+    pub(crate) async fn write_journal(&mut self, context: &Context) -> Result<(), StoreError> {
+        let (Some(stored), Some(journal)) = (&mut self.stored, &self.journal) else { return Ok(()) };
+        if let Some(companion) = &mut stored.companion {
+            companion.record = journal.to_value();
+        }
+        ReleaseStore::new(context.cluster.as_ref()).write_companion(stored, (context.clock)()).await
+    }
+
+    /// A hook is going to begin: that is written before anything else of it.
+    pub(crate) async fn intend(
+        &mut self,
+        id: &StepId,
+        hook: &HookStep,
+        context: &Context,
+    ) -> Result<Intent, StoreError> {
+        let Some(journal) = &mut self.journal else { return Ok(Intent::default()) };
+        let intent = journal.intend(id);
+        if let Some((entry, HookPlace::Ours(_))) = self.entry(hook) {
+            entry.last_run = LastRun::begun((context.clock)());
+        }
+        self.write_journal(context).await?;
+        Ok(intent)
     }
 
     /// An operation on a revision that is there: its changes are written when the first hook begins.
@@ -142,13 +209,17 @@ impl Recorder {
     /// A hook begins: one write. That it fails is logged only: the hook is not to blame.
     pub(crate) async fn running(&mut self, hook: &HookStep, context: &Context) {
         let now = (context.clock)();
+        let written = self.journal.is_some();
         let Some((entry, place)) = self.entry(hook) else { return };
-        entry.last_run = LastRun::begun(now);
+        if !written || matches!(place, HookPlace::Helm(_)) {
+            entry.last_run = LastRun::begun(now);
+        }
         match place {
             HookPlace::Helm(_) => self.unwritten = true,
+            HookPlace::Ours(_) if self.journal.is_some() => {}
             HookPlace::Ours(_) => {
                 let store = ReleaseStore::new(context.cluster.as_ref());
-                if let Some(stored) = &self.stored
+                if let Some(stored) = &mut self.stored
                     && let Err(error) = store.write_companion(stored, now).await
                 {
                     tracing::warn!(hook = hook.slug(), %error, "cannot record that a hook runs");
@@ -168,9 +239,20 @@ impl Recorder {
         id: &StepId,
         hook: &HookStep,
         end: &End,
+        objects: Vec<Touched>,
         result: &HookResult,
         now: Timestamp,
     ) {
+        let outcome = match end {
+            End::Succeeded => Some(ItemOutcome::Succeeded),
+            End::Failed(error) | End::NotCreated(error) | End::NotStarted(error) => {
+                Some(ItemOutcome::Failed(error.message.clone()))
+            }
+            End::Interrupted => None,
+        };
+        if let (Some(journal), Some(outcome)) = (&mut self.journal, outcome) {
+            journal.done(id, outcome, objects);
+        }
         let phase = match end {
             End::Succeeded => Some(Phase::Succeeded),
             End::Failed(_) | End::NotCreated(_) => Some(Phase::Failed),
@@ -212,7 +294,13 @@ impl Recorder {
         outcome: Outcome,
         error: Option<&RunError>,
     ) -> Result<(), StoreError> {
+        if let Some(journal) = &mut self.journal {
+            journal.finish(outcome == Outcome::Succeeded);
+        }
         let Some(stored) = &mut self.stored else { return Ok(()) };
+        if let (Some(companion), Some(journal)) = (&mut stored.companion, &self.journal) {
+            companion.record = journal.to_value();
+        }
         let now = (context.clock)();
         let store = ReleaseStore::new(context.cluster.as_ref());
         let former = self.former.take();
@@ -324,6 +412,6 @@ fn new_record(plan: &Plan, revision: &NewRevision, now: Timestamp) -> Record {
         manifest: revision.manifest.clone(),
         hooks: plan.hooks.helm.clone(),
         apply_method: Some(plan.apply_method.as_str().to_owned()),
-        rest: Map::new(),
+        rest: Map::from_iter([(MARK.to_owned(), plan.operation.as_str().into())]),
     }
 }

@@ -208,7 +208,7 @@ impl PlanInput {
     fn undone(mut self) -> Self {
         let revision = self.release.revision;
         self.operation = Operation::Uninstall;
-        self.basis = Basis { last: Some(revision), base: Some(revision), target: None, revision };
+        self.basis = Basis { last: Some(revision), base: Some(revision), revision, ..Basis::default() };
         self.description = None;
         self.diagnostics.clear();
         self.on_failure = OnFailure::Leave;
@@ -252,7 +252,8 @@ impl PlanInput {
         let Some(target) = basis::recovery_target(history) else { return OnFailure::NothingToRecover };
         let failed = self.release.revision;
         let revision = failed.saturating_add(1);
-        let basis = Basis { last: Some(failed), base: Some(failed), target: Some(target), revision };
+        let basis =
+            Basis { last: Some(failed), base: Some(failed), target: Some(target), revision, resumes: false };
         let options =
             RevisionOptions { description: None, cleanup_on_fail: false, history_max: 0, ..options.clone() };
         let mut recovery = Self::rollback(basis, &self.release, history, &options);

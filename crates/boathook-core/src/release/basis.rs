@@ -1,7 +1,7 @@
 //! From which revisions an operation starts, and whether it may start at all: Helm's rules over the history of a release,
 //! with Helm's words for a refusal. Asked twice: when the plan is made, and again by the executor before it writes.
 
-use super::{Revision, Status};
+use super::{Revision, Status, companion};
 use crate::plan::Operation;
 use crate::run_event::{ErrorCode, RunError};
 
@@ -28,6 +28,8 @@ pub struct Basis {
     pub target: Option<u32>,
     /// The one that is made, or that is worked on.
     pub revision: u32,
+    /// It was begun before, and whoever began it is gone.
+    pub resumes: bool,
 }
 
 /// Finds the basis in a history, oldest revision first.
@@ -42,6 +44,9 @@ pub fn find(
 ) -> Result<Basis, Box<RunError>> {
     let last = history.last();
     match operation {
+        Operation::Install | Operation::Upgrade if last.is_some_and(|last| is_ours(last, operation)) => {
+            Ok(resumed(operation, history))
+        }
         Operation::Install => install(last, wish.replace),
         Operation::Upgrade => upgrade(name, last, history),
         Operation::Rollback => rollback(name, last, history, wish.to),
@@ -52,6 +57,28 @@ pub fn find(
         }
         Operation::Run(_) => Ok(Basis { revision: 1, ..Basis::default() }),
     }
+}
+
+/// Whether a revision is pending that this very operation of ours began: the lease tells whether somebody is at it.
+fn is_ours(last: &Revision<'_>, operation: Operation) -> bool {
+    let status = match operation {
+        Operation::Install => Status::PendingInstall,
+        _ => Status::PendingUpgrade,
+    };
+    let begun = match last.companion {
+        Some(companion) => companion.unfinished().is_some_and(|own| own.command() == operation.as_str()),
+        None => last.record.rest.contains_key(companion::MARK),
+    };
+    *last.status() == status && begun
+}
+
+/// What the operation began with.
+fn resumed(operation: Operation, history: &[Revision<'_>]) -> Basis {
+    let (Some(own), [before @ .., _]) = (history.last(), history) else { return Basis::default() };
+    let last = before.last().map(Revision::number);
+    let base = newest(before, |status| *status == Status::Deployed).or(last);
+    let base = base.filter(|_| operation == Operation::Upgrade);
+    Basis { last, base, target: None, revision: own.number(), resumes: true }
 }
 
 fn install(last: Option<&Revision<'_>>, replace: bool) -> Result<Basis, Box<RunError>> {
@@ -121,7 +148,7 @@ fn uninstall(name: &str, last: Option<&Revision<'_>>, keep_history: bool) -> Res
 }
 
 fn on(last: &Revision<'_>, base: Option<u32>) -> Basis {
-    Basis { last: Some(last.number()), base, target: None, revision: last.number() }
+    Basis { last: Some(last.number()), base, revision: last.number(), ..Basis::default() }
 }
 
 impl Basis {
