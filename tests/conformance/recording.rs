@@ -31,9 +31,12 @@ impl Recording {
         Self { inner, refusals, interrupt, requests: Mutex::default() }
     }
 
-    /// The requests that write, in order.
+    /// The requests that write, in order, without those that Helm has no counterpart for: the lease and our own record.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours =
+            |line: &&String| line.contains(" Lease/boathook.") || line.contains(" Secret/boathook.release.");
+        requests.iter().filter(|line| !ours(line)).cloned().collect()
     }
 
     fn write(

@@ -292,6 +292,24 @@ mod tests {
         to_prune(&records.iter().map(Revision::of).collect::<Vec<_>>(), max)
     }
 
+    #[test_case(Operation::Install, &[(1, "pending-install")], "1" => Some((None, 1)))]
+    #[test_case(Operation::Upgrade, &[(1, "failed"), (2, "deployed"), (3, "failed"), (4, "pending-upgrade")], "4" => Some((Some(2), 4)))]
+    #[test_case(Operation::Upgrade, &[(1, "pending-install")], "1" => None; "another command left it")]
+    #[test_case(Operation::Upgrade, &[(1, "deployed"), (2, "pending-upgrade")], "" => None; "Helm left it")]
+    fn what_we_left_pending_is_resumed(
+        operation: Operation,
+        statuses: &[(u32, &str)],
+        marked: &str,
+    ) -> Option<(Option<u32>, u32)> {
+        let mut records = records(statuses);
+        for record in records.iter_mut().filter(|record| record.version.to_string() == marked) {
+            record.rest.insert(companion::MARK.to_owned(), operation.as_str().into());
+        }
+        let history: Vec<Revision<'_>> = records.iter().map(Revision::of).collect();
+        let basis = find(operation, Wish::default(), "web", &history).ok()?;
+        basis.resumes.then_some((basis.base, basis.revision))
+    }
+
     #[test]
     fn a_failed_upgrade_goes_back_to_the_newest_success() {
         let records = records(&[(1, "superseded"), (2, "superseded"), (3, "failed"), (4, "pending-upgrade")]);
