@@ -34,7 +34,7 @@ pub(crate) struct OutputFlags {
     /// Also write the report to FILE: JSON, or JUnit if it ends in .xml
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Wait so long for somebody else who is at work on the release, instead of ending with exit code 5
+    /// Wait so long for whoever is at work on the release, instead of exit code 5
     #[arg(long, value_name = "DURATION", value_parser = crate::planning::positive_duration)]
     pub(crate) wait_for_lock: Option<Duration>,
     /// The logs of tests are printed once more, at the end.
