@@ -56,12 +56,12 @@ impl Journal {
 
     /// A phase begins. One that was done before may be gone through again, unrecorded.
     pub(crate) fn enter(&mut self, phase: StepPhase) {
-        self.settle(|record, ticket| record.intent(ticket, &item(phase)).map(drop));
+        tolerate(self.record.intent(self.ticket, &item(phase)));
     }
 
     /// A phase was gone through.
     pub(crate) fn leave(&mut self, phase: StepPhase) {
-        self.settle(|record, ticket| record.done(ticket, &item(phase), ItemOutcome::Succeeded, Vec::new()));
+        tolerate(self.record.done(self.ticket, &item(phase), ItemOutcome::Succeeded, Vec::new()));
     }
 
     /// Whether a phase was done before.
@@ -78,17 +78,14 @@ impl Journal {
 
     /// A hook begins.
     pub(crate) fn intend(&mut self, id: &StepId) -> Intent {
-        let mut before = 0;
-        self.settle(|record, ticket| {
-            before = record.intent(ticket, &Item::Hook(id.clone()))?.saturating_sub(1);
-            Ok(())
-        });
+        let attempt = tolerate(self.record.intent(self.ticket, &Item::Hook(id.clone())));
+        let before = attempt.unwrap_or_default().saturating_sub(1);
         Intent { before }
     }
 
     /// A hook ended.
     pub(crate) fn done(&mut self, id: &StepId, outcome: ItemOutcome, objects: Vec<Touched>) {
-        self.settle(|record, ticket| record.done(ticket, &Item::Hook(id.clone()), outcome, objects));
+        tolerate(self.record.done(self.ticket, &Item::Hook(id.clone()), outcome, objects));
     }
 
     /// The operation ended.
@@ -97,15 +94,14 @@ impl Journal {
         if self.record.finish(self.ticket, end).is_err() {
             // What was under way when the user stopped it stays so in the journal.
             let holder = self.record.holder().to_owned();
-            self.settle(|record, _| record.abandon(&holder));
+            tolerate(self.record.abandon(&holder));
         }
     }
+}
 
-    fn settle(&mut self, write: impl FnOnce(&mut OperationRecord, Ticket) -> Result<(), Refused>) {
-        if let Err(refused) = write(&mut self.record, self.ticket) {
-            tracing::debug!(%refused, "the journal has it already");
-        }
-    }
+/// What the journal has already is no fault: phases that were done are gone through again.
+fn tolerate<T>(written: Result<T, Refused>) -> Option<T> {
+    written.inspect_err(|refused| tracing::debug!(%refused, "the journal has it already")).ok()
 }
 
 fn item(phase: StepPhase) -> Item {
