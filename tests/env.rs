@@ -236,6 +236,7 @@ pub const FILTERS: &[(&str, &str)] = &[
     (r"\b\d+(\.\d+)? m?s\b", "[duration]"),
     (r#""durationMs": \d+"#, r#""durationMs": "[ms]""#),
     (r"sha256:[0-9a-f]{8,64}", "sha256:[digest]"),
+    (r"\b[0-9a-f]{64}\b", "[sha256]"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
     (r"/[^ ]*/\.tmp[A-Za-z0-9]+", "[folder]"),
     (r"-[a-z0-9]{5}/main", "-[pod]/main"),

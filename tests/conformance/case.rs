@@ -35,6 +35,9 @@ struct CaseFile {
     #[serde(default)]
     refuse: Vec<Refusal>,
     interrupt: Option<String>,
+    kill: Option<String>,
+    #[serde(default)]
+    records: Vec<String>,
     #[serde(default)]
     then: Vec<Doing>,
 }
@@ -72,6 +75,11 @@ pub(crate) struct Doing {
     pub(crate) refuse: Vec<Refusal>,
     /// The user's signal comes with this request.
     pub(crate) interrupt: Option<String>,
+    /// The process is killed before this request.
+    pub(crate) kill: Option<String>,
+    /// Release records that another tool made before, as JSON.
+    #[serde(default)]
+    pub(crate) records: Vec<String>,
 }
 
 /// A request that the cluster refuses, as it would for want of rights.
@@ -128,10 +136,10 @@ fn install() -> String {
 impl Case {
     pub(crate) fn read(folder: &Path) -> datatest_stable::Result<Self> {
         let file: CaseFile = toml::from_str(&std::fs::read_to_string(folder.join("case.toml"))?)?;
-        let CaseFile {
-            why, operation, event, input, crds, options, cluster, refuse, interrupt, then, ..
-        } = file;
-        let first = Doing { operation, event, input, crds, options, cluster, refuse, interrupt };
+        let CaseFile { why, then, operation, event, input, crds, .. } = file;
+        let CaseFile { options, cluster, refuse, interrupt, kill, records, .. } = file;
+        let first =
+            Doing { operation, event, input, crds, options, cluster, refuse, interrupt, kill, records };
         let doings = std::iter::once(first).chain(then).collect();
         Ok(Self { why, doings, folder: folder.to_path_buf() })
     }
@@ -258,6 +266,7 @@ impl Doing {
             only_hooks: options.only_hook.clone(),
             hook_order: if options.hook_order_by_kind { HookOrder::Kind } else { HookOrder::Helm },
             wait: if options.wait { WaitStrategy::Watcher } else { WaitStrategy::HookOnly },
+            wait_for_jobs: false,
         }
     }
 }

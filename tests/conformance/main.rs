@@ -16,6 +16,7 @@
 //! | `requests.txt` | what is written to the cluster, in order |
 //! | `stored.txt` | all revisions afterwards, and the hooks of the newest |
 //! | `outcome.txt` | what the user is told, and what became of the ordinary objects |
+//! | `logs.txt` | what hooks wrote |
 //! | `left.txt` | the objects that are there at the end, besides records |
 //! | `report.json` | the report of the last operation |
 //!
@@ -47,10 +48,11 @@ const READING: [Expected<Reading>; 7] = [
 ];
 
 /// Expected files of what was executed. A case with one of them runs.
-const RUNNING: [Expected<world::Story>; 5] = [
+const RUNNING: [Expected<world::Story>; 6] = [
     ("requests.txt", show::requests),
     ("stored.txt", show::stored),
     ("outcome.txt", show::outcome),
+    ("logs.txt", show::logs),
     ("left.txt", show::left),
     ("report.json", show::report),
 ];

@@ -17,8 +17,10 @@ use crate::case::Refusal;
 pub(crate) struct Recording {
     inner: Arc<dyn Cluster>,
     refusals: Vec<Refusal>,
-    /// The request with which the user's signal comes.
-    interrupt: Option<(String, CancellationToken)>,
+    /// Requests with which something happens to the process: its token is cancelled.
+    triggers: Vec<(String, CancellationToken)>,
+    /// Nothing is sent any more.
+    killed: CancellationToken,
     requests: Mutex<Vec<String>>,
 }
 
@@ -26,9 +28,10 @@ impl Recording {
     pub(crate) fn new(
         inner: Arc<dyn Cluster>,
         refusals: Vec<Refusal>,
-        interrupt: Option<(String, CancellationToken)>,
+        triggers: Vec<(String, CancellationToken)>,
+        killed: CancellationToken,
     ) -> Self {
-        Self { inner, refusals, interrupt, requests: Mutex::default() }
+        Self { inner, refusals, triggers, killed, requests: Mutex::default() }
     }
 
     /// The requests that write, in order, without those that Helm has no counterpart for: the lease and our own record.
@@ -39,7 +42,7 @@ impl Recording {
         requests.iter().filter(|line| !ours(line)).cloned().collect()
     }
 
-    fn write(
+    async fn write(
         &self,
         verb: &str,
         slug: String,
@@ -58,13 +61,20 @@ impl Recording {
         if refusal.is_some() {
             line += " (refused)";
         }
-        if let Some((_, cancel)) = self.interrupt.as_ref().filter(|(request, _)| *request == line) {
-            cancel.cancel();
+        self.trigger(&line);
+        if self.killed.is_cancelled() {
+            std::future::pending::<()>().await;
         }
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         match refusal {
             Some(refusal) => Err(ClusterError::new(ClusterErrorKind::Forbidden, refusal.message)),
             None => Ok(()),
+        }
+    }
+
+    fn trigger(&self, line: &str) {
+        for (_, token) in self.triggers.iter().filter(|(request, _)| request == line) {
+            token.cancel();
         }
     }
 
@@ -98,7 +108,7 @@ impl Cluster for Recording {
         object: &Object,
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
-        self.write("create", object.reference().slug(), Some(object), options.dry_run)?;
+        self.write("create", object.reference().slug(), Some(object), options.dry_run).await?;
         self.inner.create(collection, object, options).await
     }
 
@@ -113,7 +123,7 @@ impl Cluster for Recording {
             Patch::Replace(object) => ("update", Some(object)),
             Patch::JsonMerge(_) | Patch::StrategicMerge(_) | Patch::Json(_) => ("patch", None),
         };
-        self.write(verb, target.reference().slug(), object, options.dry_run)?;
+        self.write(verb, target.reference().slug(), object, options.dry_run).await?;
         let answer = self.inner.patch(target, patch, options).await;
         self.answered(answer.as_ref().err());
         answer
@@ -126,7 +136,7 @@ impl Cluster for Recording {
         options: &WriteOptions,
     ) -> Result<(), ClusterError> {
         let slug = target.reference().slug();
-        let answer = match self.write("delete", slug, None, options.dry_run) {
+        let answer = match self.write("delete", slug, None, options.dry_run).await {
             Ok(()) => self.inner.delete(target, preconditions, options).await,
             Err(refused) => Err(refused),
         };
@@ -134,7 +144,9 @@ impl Cluster for Recording {
         answer
     }
 
+    /// Waits are no requests that write; a trigger may name one.
     async fn wait(&self, target: &Target, until: &mut Until<'_>) -> Result<Option<Object>, ClusterError> {
+        self.trigger(&format!("wait {}", target.reference().slug()));
         self.inner.wait(target, until).await
     }
 

@@ -143,7 +143,7 @@ pub(crate) fn stored(story: &Story) -> String {
 /// How each operation ended, for its user.
 pub(crate) fn outcome(story: &Story) -> String {
     chapters(story, |chapter| match &chapter.report {
-        Err(refusal) => format!("refused: {refusal}\n"),
+        Err(reason) => format!("no report: {reason}\n"),
         Ok(report) => {
             let outcome = format!("{:?}", report.outcome).to_lowercase();
             let error =
@@ -156,6 +156,16 @@ pub(crate) fn outcome(story: &Story) -> String {
             out.extend(report.resources.iter().map(result));
             lines(out)
         }
+    })
+}
+
+/// What hooks wrote, as it was streamed.
+pub(crate) fn logs(story: &Story) -> String {
+    chapters(story, |chapter| match &chapter.report {
+        Err(_) => String::new(),
+        Ok(report) => lines(report.hooks.iter().flat_map(|hook| {
+            hook.logs.iter().map(move |line| format!("{}/{}: {line}", hook.kind, hook.name))
+        })),
     })
 }
 

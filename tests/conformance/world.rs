@@ -40,7 +40,7 @@ pub(crate) struct Chapter {
     pub(crate) requests: Vec<String>,
     /// All revisions afterwards, oldest first.
     pub(crate) history: Vec<Stored>,
-    /// The fold of the run events, or why nothing ran.
+    /// The fold of the run events, or why there is none: a refusal's words, or `killed`.
     pub(crate) report: Result<Box<Report>, String>,
 }
 
@@ -56,6 +56,9 @@ async fn run(case: &Case) -> datatest_stable::Result<Story> {
     let mut chapters = Vec::new();
     for doing in &case.doings {
         fill(cluster.as_ref(), &doing.cluster).await?;
+        for text in &doing.records {
+            store.create(serde_json::from_str(text)?, Default::default(), Timestamp::UNIX_EPOCH).await?;
+        }
         let before = store.history(NAMESPACE, "web").await?.releases;
         let planned = case.plan(doing, &revisions(&before))?;
         let (requests, report) = match planned {
@@ -80,8 +83,11 @@ async fn carry_out(
     plan: &Plan,
 ) -> datatest_stable::Result<CarriedOut> {
     let cancel = CancellationToken::new();
+    let killed = CancellationToken::new();
     let interrupt = doing.interrupt.clone().map(|request| (request, cancel.clone()));
-    let recording = Arc::new(Recording::new(cluster.clone(), doing.refuse.clone(), interrupt));
+    let kill = doing.kill.clone().map(|request| (request, killed.clone()));
+    let triggers = interrupt.into_iter().chain(kill).collect();
+    let recording = Arc::new(Recording::new(cluster.clone(), doing.refuse.clone(), triggers, killed.clone()));
     let context = Context {
         cluster: recording.clone(),
         plugins: Arc::new(NoPlugins),
@@ -102,7 +108,15 @@ async fn carry_out(
         },
     };
     let mut events = Vec::new();
-    boathook_engine::execute(plan, &context, &mut |event| events.push(event)).await;
+    let mut emit = |event| events.push(event);
+    let ended = tokio::select! {
+        biased;
+        () = killed.cancelled() => false,
+        _ = boathook_engine::execute(plan, &context, &mut emit) => true,
+    };
+    if !ended {
+        return Ok((recording.requests(), Err("killed".to_owned())));
+    }
     let report = Report::from_events(&events).ok_or("the operation said nothing")?;
     Ok((recording.requests(), Ok(Box::new(report))))
 }

@@ -11,9 +11,9 @@ fn flags_that_do_not_exist_or_conflict() {
     --- stderr
     error: unexpected argument '--wiat' found
 
-      tip: to pass '--wiat' as a value, use '-- --wiat'
+      tip: a similar argument exists: '--wait'
 
-    Usage: boathook install <NAME> <SOURCE>
+    Usage: boathook install --wait[=<STRATEGY>] <NAME> <SOURCE>
 
     For more information, try '--help'.
     ");

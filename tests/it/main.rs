@@ -9,13 +9,16 @@ mod cli_bad_manifests;
 mod cli_bad_plugins;
 mod cli_chart;
 mod cli_chart_hostile;
+mod cli_chart_sources;
 mod cli_clusters;
 mod cli_examples;
 mod cli_hostile;
 mod cli_json;
+mod cli_life_cycle;
 mod cli_plugin;
 mod cli_serve;
 mod cli_signals;
+mod cli_wait;
 mod reference;
 
 pub(crate) use boathook_tests::{env, receiver, snapshot};

@@ -68,17 +68,13 @@ fn forbidden_to_look_at_releases(place: &Place) {
     exit 4
     --- stderr
     error: secrets is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot list resource "secrets" in API group "" in the namespace "NAMESPACE"
-      help: the API server does not allow this to your user
+      help: releases are Secrets of their namespace: it must let you read and write them
     "#);
     snapshot!(run_as(place, "", &["install", "web", "a.yaml"]), @r#"
     exit 4
-    --- stdout
-    Refused: nothing was changed · [duration] (exit code 4)
     --- stderr
-
-    refused: secrets is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot list resource "secrets" in API group "" in the namespace "NAMESPACE"
-
-      releases are Secrets of their namespace: it must let you read and write them
+    error: secrets is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot list resource "secrets" in API group "" in the namespace "NAMESPACE"
+      help: releases are Secrets of their namespace: it must let you read and write them
     "#);
     nothing_recorded(place);
 }
@@ -172,11 +168,9 @@ fn a_token_that_is_not_valid_any_more(place: &Place) {
     ");
     snapshot!(run(&["install", "web", "a.yaml"]), @r"
     exit 4
-    --- stdout
-    Refused: nothing was changed · [duration] (exit code 4)
     --- stderr
-
-    refused: Unauthorized (also after the credentials were read again: they may have expired)
+    error: Unauthorized (also after the credentials were read again: they may have expired)
+      help: are the kubeconfig's credentials expired?
     ");
     nothing_recorded(place);
 }

@@ -26,6 +26,7 @@ tests![
     a_job_with_a_ttl_of_0,
     a_pod_and_a_job_that_succeed,
     two_installs_at_once,
+    the_requests_of_an_install,
     an_interrupt_leaves_the_job_and_says_so,
 ];
 
@@ -355,7 +356,6 @@ spec:
     exit 1
     --- stdout
     Refused: nothing was changed · [duration] (exit code 1)
-      1 hook: 0 succeeded, 1 not reached
     --- stderr
 
     refused: release name check failed: cannot reuse a name that is still in use
@@ -397,4 +397,23 @@ fn an_interrupt_leaves_the_job_and_says_so(place: &Place) {
     HOOK       EVENTS       WEIGHT  LAST RUN  AT
     Job/hangs  pre-install       0  Unknown   [time]
     "#);
+}
+
+fn the_requests_of_an_install(place: &Place) {
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    place.env.write("hooks.yaml", format!("{}---\n{config}", job("works", "", "true")));
+    place.run(&["install", "web", "hooks.yaml"]).ok();
+    let changes = place.cluster.changes(&place.namespace).unwrap();
+    let asked: Vec<String> =
+        changes.iter().filter(|change| change.user == "admin").map(ToString::to_string).collect();
+    snapshot!(asked.join("\n"), @r"
+    create secrets sh.helm.release.v1.web.v1
+    update secrets boathook.release.v1.web.v1: 404
+    create secrets boathook.release.v1.web.v1
+    update secrets sh.helm.release.v1.web.v1
+    patch jobs works
+    patch configmaps a
+    update secrets sh.helm.release.v1.web.v1
+    update secrets boathook.release.v1.web.v1
+    ");
 }

@@ -66,10 +66,9 @@ fn test(extra: &[&str]) -> Result<()> {
     plugins::test()?;
     // The program and its plugins are inputs of the tests.
     build_all()?;
-    let mut test = Command::new(env!("CARGO"));
     // What cannot be had was told; the tests that need it say so.
-    test.args(["test", "--workspace"]).args(extra).envs(cluster::tools(&built())?);
-    execute(test.current_dir(root()))
+    let tools = cluster::tools(&built())?;
+    execute(cargo_command(&["test", "--workspace"]).args(extra).envs(tools))
 }
 
 /// The program of the test cluster, as [`build_all`] makes it.
@@ -96,7 +95,23 @@ fn target() -> PathBuf {
 
 /// Runs cargo in the workspace.
 fn cargo(args: &[&str]) -> Result<()> {
-    execute(Command::new(env!("CARGO")).args(args).current_dir(root()))
+    execute(&mut cargo_command(args))
+}
+
+/// Cargo as the user would call it: without the variables that the cargo which runs us has set for us. Build scripts look at
+/// them (that of ring does), and all that depends on such a crate would be built anew with every change between the two.
+fn cargo_command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(args).current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_str().is_some_and(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix))
+        });
+        if ours {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command and says which one failed.

@@ -16,7 +16,7 @@ use crate::telemetry;
 /// Boathook reads Helm's annotations (helm.sh/hook, -weight, -delete-policy), orders and applies hooks as Helm does, and
 /// runs a hook whose logic is a plugin in this process: no image, no pod, under a grant that is checked call by call.
 #[derive(Parser)]
-#[command(name = "boathook", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "boathook", version, max_term_width = 100)]
 #[command(after_help = "Examples:
   boathook plan install web ./manifests            what would run, in order, and what each hook may touch
   boathook install web ./manifests -n prod         hooks, objects, hooks; recorded as a Helm release

@@ -19,6 +19,7 @@ pub(crate) mod upgrade;
 use boathook_core::HookEvent;
 use boathook_core::release::HookEntry;
 use boathook_core::release::wasm_hooks::{self, Carried};
+use boathook_engine::cluster::ClusterErrorKind;
 use boathook_engine::release_store::{Listing, ReleaseStore, StoreError, Stored, revisions};
 
 use crate::error::{BAD_INPUT, CliError, FAILED};
@@ -94,6 +95,8 @@ fn warn_unreadable(listing: &Listing, printer: &Printer) {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Cluster(error) if error.kind == ClusterErrorKind::Forbidden => Self::from(error)
+                .hint("releases are Secrets of their namespace: it must let you read and write them"),
             StoreError::Cluster(error) => error.into(),
             StoreError::Decode(error) => Self::new(BAD_INPUT, error.to_string()),
             other => Self::new(FAILED, other.to_string()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boathook_core::plan::RevisionOptions;
+use boathook_core::plan::{PlanOptions, RevisionOptions, WaitStrategy};
 use boathook_core::release::ServerSide;
 use boathook_core::release::codec::RESERVED_LABELS;
 use boathook_core::release::wasm_hooks::POINTER;
@@ -28,6 +28,57 @@ impl From<ServerSideArg> for ServerSide {
             ServerSideArg::True => Self::Yes,
             ServerSideArg::False => Self::No,
         }
+    }
+}
+
+/// What is waited for besides hooks, by Helm's names (`--wait`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitArg {
+    /// Hooks only
+    #[value(name = "hookOnly", alias = "false")]
+    HookOnly,
+    /// Every object, custom ones too, by its status
+    #[value(alias = "true")]
+    Watcher,
+    /// Objects of the kinds that Helm 3 knows
+    Legacy,
+}
+
+impl From<WaitArg> for WaitStrategy {
+    fn from(arg: WaitArg) -> Self {
+        match arg {
+            WaitArg::HookOnly => Self::HookOnly,
+            WaitArg::Watcher => Self::Watcher,
+            WaitArg::Legacy => Self::Legacy,
+        }
+    }
+}
+
+/// What is waited for after objects were applied.
+#[derive(Args, Clone)]
+pub(crate) struct WaitFlags {
+    /// Wait until the objects are ready, all together at most --timeout: watcher (bare --wait; Helm 4's rules, every kind),
+    /// legacy (Helm 3's rules) or hookOnly
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = WaitArg::HookOnly,
+        default_missing_value = "watcher",
+        value_name = "STRATEGY"
+    )]
+    wait: WaitArg,
+    /// With --wait: wait until Jobs among the objects are complete; else it is enough that they have started
+    #[arg(long)]
+    wait_for_jobs: bool,
+}
+
+impl WaitFlags {
+    /// The choices of planning, with these.
+    pub(crate) fn with(&self, options: PlanOptions) -> PlanOptions {
+        PlanOptions { wait: self.wait.into(), wait_for_jobs: self.wait_for_jobs, ..options }
     }
 }
 

@@ -25,14 +25,15 @@ const CHARTS: &str = "Charts";
 /// Where the manifests come from.
 #[derive(Args, Clone)]
 pub(crate) struct SourceArgs {
-    /// A manifest file, a folder (every *.yaml, *.yml, *.json below it), `-` for stdin, or a chart (folder, .tgz, oci://)
+    /// A manifest file, a folder (every *.yaml, *.yml, *.json below it), `-` for stdin, or a chart (a folder, a .tgz, oci://…,
+    /// REPOSITORY/CHART of `helm repo list`, a URL)
     #[arg(value_name = "SOURCE")]
     pub(crate) source: String,
     #[command(flatten)]
     pub(crate) values: ValuesArgs,
 }
 
-/// Values of a chart, with Helm's meaning and order.
+/// Values of a chart, with Helm's meaning and order, and what else only charts have.
 #[derive(Args, Clone)]
 #[cfg_attr(test, derive(Default))]
 pub(crate) struct ValuesArgs {
@@ -54,6 +55,15 @@ pub(crate) struct ValuesArgs {
     /// A value that is taken as it stands, commas and all
     #[arg(help_heading = CHARTS, long, value_name = "KEY=TEXT")]
     pub(crate) set_literal: Vec<String>,
+    /// Which version of a chart in a registry or repository: an exact one, or a constraint such as ^1.2; else the newest
+    #[arg(help_heading = CHARTS, long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// The URL of the repository that has the chart
+    #[arg(help_heading = CHARTS, long, value_name = "URL")]
+    pub(crate) repo: Option<String>,
+    /// Ask the registry without TLS
+    #[arg(help_heading = CHARTS, long)]
+    pub(crate) plain_http: bool,
     /// Do not check the values against the charts' schemas
     #[arg(help_heading = CHARTS, long)]
     pub(crate) skip_schema_validation: bool,
@@ -166,7 +176,7 @@ pub(crate) async fn read(
         return Ok(plain(vec![stdin()?], PathBuf::from("."), "stdin"));
     }
     let path = Path::new(source);
-    if helm::is_chart(source, path) {
+    if boathook_chart::source::is_chart(source, &args.values.source()) {
         return match charts.engine(&args.values) {
             Some(engine) => chart::render(args, rendering, charts, &engine).await,
             None => helm::render(args, rendering),

@@ -69,11 +69,12 @@ impl PlanFlags {
                 Order::Kind => HookOrder::Kind,
             },
             wait: WaitStrategy::HookOnly,
+            wait_for_jobs: false,
         }
     }
 }
 
-/// Reads `5m`, `30s`, `1m30s`; zero is refused.
+/// Reads `5m`, `30s`, `1m30s`; zero is refused: for Helm 3 it means no limit and for Helm 4 half a minute (D20).
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Some(duration) if !duration.is_zero() => Ok(duration),

@@ -279,6 +279,8 @@ pub enum Fate {
 pub struct WaitStep {
     /// By which rules.
     pub strategy: WaitStrategy,
+    /// Jobs are waited for until they are complete; else it is enough that they have started.
+    pub jobs: bool,
     /// For all objects together.
     pub timeout: Duration,
 }

@@ -321,6 +321,7 @@ mod tests {
 
     use super::*;
 
+    /// C55 and C56.
     #[test]
     fn zero_times_are_left_out_and_read_in_every_form() {
         let never: LastRun = serde_json::from_value(json!({"phase": ""})).unwrap();
@@ -346,6 +347,7 @@ mod tests {
         assert!(serde_json::from_value::<Info>(json!({"last_deployed": "invalid-time"})).is_err());
     }
 
+    /// C57.
     #[test]
     fn info_reads_zero_times_in_every_form() {
         for zero in [json!(""), json!(null)] {

@@ -345,6 +345,8 @@ pub enum ErrorCode {
     CredentialMissing,
     /// The cluster refused an object.
     ObjectRefused,
+    /// An object that was waited for says that it failed.
+    NotReady,
     /// The cluster cannot be reached, or does not let us in.
     ClusterUnavailable,
     /// The name is in use, or the release is not there.
@@ -374,6 +376,7 @@ impl ErrorCode {
             | Self::PodFailed
             | Self::CredentialMissing
             | Self::ObjectRefused
+            | Self::NotReady
             | Self::ReleaseConflict
             | Self::Internal => 1,
         }

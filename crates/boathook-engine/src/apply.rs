@@ -15,6 +15,7 @@ use crate::run::{Placed, Run, Stop};
 
 /// Applies everything.
 pub(crate) async fn apply(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
+    run.applied = prepared.iter().map(|object| object.located.target.clone()).collect();
     let creates =
         run.plan.operation == Operation::Install && prepared.iter().all(|object| object.existing.is_none());
     if creates { create(run, prepared).await } else { update(run, prepared).await }

@@ -1,13 +1,13 @@
-//! Why a Job or Pod of a hook failed: which container with which exit code, and what the cluster says in Events. Helm
-//! shows one word of it, or none. Looking never fails: what cannot be read is left out.
+//! Why a Job or Pod of a hook failed, or an object is not ready: which container with which exit code, and what the cluster says
+//! in Events. Helm shows one word of it, or none. Looking never fails: what cannot be read is left out.
 
 use std::time::Duration;
 
-use boathook_core::Gvk;
 use boathook_core::names::{Collection, Plural, Resource, Target};
 use boathook_core::plan::HookWait;
-use boathook_core::readiness::pod_problem;
+use boathook_core::readiness::{Waiter, controlled, pod_problem};
 use boathook_core::run_event::{ErrorCode, RunError};
+use boathook_core::{Gvk, Object};
 use tokio::time::timeout;
 
 use crate::cluster::{Cluster, ClusterErrorKind, ListOptions};
@@ -90,13 +90,54 @@ async fn look(cluster: &dyn Cluster, target: &Target, wait: HookWait) -> Why {
             why.problem.get_or_insert(problem);
         }
     }
+    why.details.extend(events(cluster, target, &pods).await);
+    why
+}
+
+/// What is wrong with the Pods of an object that is not ready, and the last warnings about it and them.
+pub(crate) async fn unready(cluster: &dyn Cluster, target: &Target) -> Vec<String> {
+    let looking = async {
+        let Ok(object) = cluster.get(target).await else { return Vec::new() };
+        let pods = pods_behind(cluster, target, object).await;
+        let problem = |pod: &Object| Some(format!("pod {}: {}", pod.name(), pod_problem(pod)?));
+        let mut details: Vec<String> = pods.iter().filter_map(problem).collect();
+        details.extend(events(cluster, target, &pods).await);
+        details
+    };
+    timeout(PATIENCE, looking).await.unwrap_or_default()
+}
+
+async fn pods_behind(cluster: &dyn Cluster, target: &Target, object: Object) -> Vec<Object> {
+    match target.resource.gvk.kind.as_str() {
+        "Job" => return pods_of(cluster, target).await,
+        "Pod" => return vec![object],
+        _ => {}
+    }
+    // What a Deployment's ReplicaSets are found by finds its Pods.
+    let waiters = [Waiter::Watcher { jobs: false }, Waiter::Legacy { jobs: false }];
+    let Some(made) = waiters.into_iter().find_map(|waiter| controlled(waiter, &object)) else {
+        return Vec::new();
+    };
+    let resource = Resource {
+        gvk: Gvk::new("v1", "Pod"),
+        plural: Plural::new("pods").expect("is a valid resource name"),
+        namespaced: true,
+    };
+    let options = ListOptions { label_selector: Some(made.selector), ..ListOptions::default() };
+    let collection = Collection { resource, namespace: target.namespace.clone() };
+    cluster.list(&collection, &options).await.map(|page| page.items).unwrap_or_default()
+}
+
+/// The last warnings about an object and its Pods.
+async fn events(cluster: &dyn Cluster, target: &Target, pods: &[Object]) -> Vec<String> {
     let mut names = vec![target.name.to_string()];
     names.extend(pods.iter().map(|pod| pod.name().to_owned()));
     names.dedup();
+    let mut details = Vec::new();
     for name in names {
-        why.details.extend(warnings(cluster, target, &name).await);
+        details.extend(warnings(cluster, target, &name).await);
     }
-    why
+    details
 }
 
 /// The last warnings about an object.

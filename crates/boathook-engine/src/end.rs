@@ -83,9 +83,10 @@ async fn clean_up(run: &mut Run<'_>, outcome: Outcome, error: Option<RunError>) 
 }
 
 /// A failed upgrade, and there is no success to go back to.
-pub(crate) fn nothing_to_recover(failure: RunError) -> RunError {
+pub(crate) fn nothing_to_recover(plan: &Plan, phase: StepPhase, failure: RunError) -> RunError {
     let message = format!(
-        "unable to find a previously successful release when attempting to rollback. original upgrade error: {}",
+        "unable to find a previously successful release when attempting to rollback. original upgrade error: {}{}",
+        lifecycle::during(plan.operation, phase),
         failure.message
     );
     RunError { message, ..failure }

@@ -109,7 +109,7 @@ async fn recover(run: &mut Run<'_>, outcome: Outcome, failure: RunError) -> RunE
     }
     let recovery = match &run.plan.on_failure {
         OnFailure::Leave => return failure,
-        OnFailure::NothingToRecover => return end::nothing_to_recover(failure),
+        OnFailure::NothingToRecover => return end::nothing_to_recover(run.plan, run.phase, failure),
         OnFailure::Recover(recovery) => recovery.as_ref(),
     };
     run.emit(Happening::RecoveryStarted {

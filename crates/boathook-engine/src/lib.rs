@@ -34,6 +34,7 @@ mod hook_wait;
 mod journal;
 mod lease;
 mod locate;
+mod look;
 mod ownership;
 mod plugin_hook;
 mod record;

@@ -159,14 +159,21 @@ impl Recorder {
         let mut stored = self.others.remove(own);
         let info = &mut stored.record.info;
         self.former = Some(info.clone());
-        if let Some(Written { status, description }) = beginning(&plan.subject()) {
+        // Of a release that is uninstalled only records are left: nothing begins.
+        if info.status != Status::Uninstalled
+            && let Some(Written { status, description }) = beginning(&plan.subject())
+        {
             (info.status, info.description) = (status, description);
             info.deleted = Some(now);
             self.unwritten = true;
         }
-        stored.record.hooks.clone_from(&plan.hooks.helm);
+        // A filter of tests leaves the hooks in another order.
+        let reordered = plan.operation == Operation::Test;
+        if reordered {
+            stored.record.hooks.clone_from(&plan.hooks.helm);
+        }
         match &mut stored.companion {
-            Some(companion) => companion.hooks.clone_from(&plan.hooks.ours),
+            Some(companion) if reordered => companion.hooks.clone_from(&plan.hooks.ours),
             // Hooks that Helm's rollback left behind are this revision's from now on.
             None if !plan.hooks.ours.is_empty() => {
                 stored.companion = Some(CompanionRecord {
@@ -177,7 +184,7 @@ impl Recorder {
                     ..CompanionRecord::default()
                 });
             }
-            None => {}
+            Some(_) | None => {}
         }
         self.stored = Some(stored);
     }

@@ -30,6 +30,8 @@ pub(crate) struct Run<'a> {
     pub(crate) recorder: Recorder,
     /// The phase that is under way; the beginning counts as the first one there is.
     pub(crate) phase: StepPhase,
+    /// Every ordinary object that the revision has, in order.
+    pub(crate) applied: Vec<Target>,
     /// Ordinary objects that were created.
     pub(crate) created: Vec<Placed>,
     /// Ordinary objects whose deletion the API took.
@@ -80,6 +82,7 @@ impl<'a> Run<'a> {
             lost: CancellationToken::new(),
             recorder: Recorder::default(),
             phase: StepPhase::Crds,
+            applied: Vec::new(),
             created: Vec::new(),
             deleted: Vec::new(),
             emit,

@@ -1,7 +1,10 @@
-//! What is waited for besides hooks: for now, that deleted objects are gone.
+//! What is waited for besides hooks: that ordinary objects are ready, or, in an uninstall, that they are gone.
 
-use boathook_core::plan::{StepAction, StepPhase, WaitStep};
-use boathook_core::run_event::{ErrorCode, RunError};
+mod judging;
+mod ready;
+
+use boathook_core::plan::{Operation, StepAction, StepPhase};
+use boathook_core::run_event::{ErrorCode, Happening, RunError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::at_once::in_order;
@@ -12,15 +15,19 @@ use crate::run::{Placed, Run, Stop};
 /// Waits, if the plan has a step for it: all objects have one deadline.
 pub(crate) async fn wait(run: &mut Run<'_>) -> Result<(), Stop> {
     let step = run.plan.steps_of(StepPhase::Wait).find_map(|step| match step.action {
-        StepAction::Wait(wait) => Some(wait),
+        StepAction::Wait(wait) => Some((step.id.clone(), wait)),
         _ => None,
     });
-    let Some(WaitStep { timeout, .. }) = step else { return Ok(()) };
+    let Some((id, wait)) = step else { return Ok(()) };
     if run.context.options.dry_run {
         return Ok(());
     }
+    run.emit(Happening::StepStarted { step: id.clone(), resource: None });
+    if run.plan.operation != Operation::Uninstall {
+        return ready::ready(run, &id, wait).await;
+    }
     let deleted = std::mem::take(&mut run.deleted);
-    let gone = gone(run.context, deleted, Instant::now() + timeout);
+    let gone = gone(run.context, deleted, Instant::now() + wait.timeout);
     run.context.unless_cancelled(gone).await.ok_or(Stop::Interrupted)?.map_err(Stop::failed)
 }
 

@@ -9,6 +9,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::audit::{self, Change};
 use crate::control_plane::{self, ControlPlane};
 use crate::folder::Folder;
 use crate::node::{self, Node};
@@ -30,7 +31,7 @@ pub struct Cluster {
 /// The fields are dropped in this order: nothing may write to the folder when it is removed.
 struct Own {
     _node: Node,
-    control_plane: ControlPlane,
+    _control_plane: ControlPlane,
     folder: Folder,
 }
 
@@ -85,7 +86,7 @@ impl Cluster {
                 control_plane::client(&user::kubeconfig_path(&path, ADMIN)).await?,
             ))
         })?;
-        let own = Own { _node: node, control_plane, folder };
+        let own = Own { _node: node, _control_plane: control_plane, folder };
         Ok(Self { kubeconfig, client, own: Some(own), runtime: Some(runtime) })
     }
 
@@ -101,14 +102,13 @@ impl Cluster {
         &self.kubeconfig
     }
 
-    /// Every change that was asked for, a JSON document of `audit.k8s.io/v1` a line; only of a cluster that was started here.
-    pub fn audit_log(&self) -> Option<PathBuf> {
-        Some(self.own.as_ref()?.folder.path().join("logs/audit.log"))
-    }
-
-    /// The URL of the API server that was started here.
-    pub fn server(&self) -> Option<&str> {
-        Some(self.own.as_ref()?.control_plane.server.as_str())
+    /// Every change that somebody asked for in a namespace, in order; the cluster's own controllers and its node are left out.
+    ///
+    /// # Errors
+    /// The cluster was not started here, so its audit log cannot be read.
+    pub fn changes(&self, namespace: &str) -> Result<Vec<Change>> {
+        let own = self.own.as_ref().context("a given cluster's audit log cannot be read")?;
+        audit::changes(&std::fs::read_to_string(own.folder.path().join("logs/audit.log"))?, namespace)
     }
 
     /// Makes a namespace that nobody else has, for the test of this name. Its own name has nine letters, whatever the test's is.

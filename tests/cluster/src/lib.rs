@@ -8,6 +8,7 @@
 
 pub mod tools;
 
+mod audit;
 mod cluster;
 mod control_plane;
 mod folder;
@@ -15,4 +16,5 @@ mod leash;
 mod node;
 mod user;
 
+pub use audit::Change;
 pub use cluster::Cluster;

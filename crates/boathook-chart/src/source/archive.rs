@@ -6,7 +6,7 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use tar::EntryType;
 
-use super::SourceError;
+use super::{SourceError, refused};
 use crate::chart::{Chart, MAX_BYTES, MAX_FILES, too_large};
 
 /// How gzip begins.
@@ -14,7 +14,6 @@ const MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// Reads an archive. `shown` names it in errors.
 pub(super) fn read(bytes: &[u8], shown: &str) -> Result<Chart, SourceError> {
-    let refused = |reason: String| SourceError::Refused { reason, help: None };
     if !bytes.starts_with(&MAGIC) {
         let yaml = shown.ends_with(".yaml") || shown.ends_with(".yml");
         return Err(refused(if yaml {

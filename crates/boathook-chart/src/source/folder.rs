@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::{SourceError, log_quoted};
+use super::{SourceError, log_quoted, refused};
 use crate::chart::{Chart, MAX_DEPTH, MAX_FILES, too_large};
 use crate::ignore::{self, Rules};
 
@@ -144,7 +144,9 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
 
 /// What a file holds, if it is at most so many bytes.
 fn content(file: File, shown: &Path, most: u64) -> Result<Vec<u8>, SourceError> {
-    let mut data = Vec::new();
+    // At once: a large file in a growing buffer would be held twice.
+    let size = file.metadata().map_or(0, |metadata| metadata.len().min(most));
+    let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     // It may have grown since it was looked at.
     file.take(most + 1).read_to_end(&mut data).map_err(|error| cannot_read(shown, &error))?;
     if data.len() as u64 > most {
@@ -178,8 +180,4 @@ fn words(error: &io::Error) -> String {
 
 fn cannot_read(path: &Path, error: &io::Error) -> SourceError {
     refused(format!("cannot read {}: {}", path.display(), words(error)))
-}
-
-fn refused(reason: String) -> SourceError {
-    SourceError::Refused { reason, help: None }
 }

@@ -6,7 +6,7 @@ use boathook_engine::release_store::Listing;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{RecordFlags, ServerSideArg, no_revision_options};
+use crate::flags::{RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
@@ -20,6 +20,7 @@ use crate::wiring::{self, PluginDirArgs};
   boathook install web ./manifests -n prod --create-namespace
   boathook install web ./manifests --cluster embedded:state.json     without a cluster
   boathook install web ./chart -f values.yaml --rollback-on-failure  uninstalled again if it fails
+  boathook install web ./chart --wait --timeout 2m                   until its objects are ready
   boathook install web hooks.yaml -o jsonl                           run events as they happen, then the report
 
 A second install of the same name is refused, as Helm refuses it: `boathook upgrade --install` does either.")]
@@ -51,7 +52,7 @@ pub(crate) struct InstallArgs {
     /// Take fields of adopted objects from other field managers
     #[arg(long)]
     force_conflicts: bool,
-    /// Uninstall the release if the install fails
+    /// Uninstall the release if the install fails; objects are waited for (--wait=watcher), unless --wait says legacy
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
     #[command(flatten)]
@@ -68,6 +69,8 @@ pub(crate) struct InstallPlanArgs {
     source: SourceArgs,
     #[command(flatten)]
     flags: PlanFlags,
+    #[command(flatten)]
+    wait: WaitFlags,
     /// Leave the chart's crds/ alone: else definitions that are not there are created first
     #[arg(long)]
     skip_crds: bool,
@@ -93,7 +96,7 @@ impl InstallPlanArgs {
     }
 
     fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
-        Planner { name: &self.name, namespace, options: self.flags.options(), host }
+        Planner { name: &self.name, namespace, options: self.wait.with(self.flags.options()), host }
     }
 }
 

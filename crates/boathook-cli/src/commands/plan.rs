@@ -31,7 +31,7 @@ pub(crate) struct PlanArgs {
 enum Operation {
     /// Hooks and objects of a first install; needs no cluster
     #[command(after_help = "Example:\n  boathook plan install web ./manifests -v")]
-    Install(Of<WithoutCluster>),
+    Install(Box<Of<WithoutCluster>>),
     #[command(flatten)]
     OfRelease(OfRelease),
 }
@@ -50,7 +50,7 @@ struct WithoutCluster {
 enum OfRelease {
     /// Hooks, changed and deleted objects of an upgrade
     #[command(after_help = "Example:\n  boathook plan upgrade web ./chart -n prod")]
-    Upgrade(Of<UpgradePlanArgs>),
+    Upgrade(Box<Of<UpgradePlanArgs>>),
     /// Hooks, changed and deleted objects of a rollback
     #[command(after_help = "Example:\n  boathook plan rollback web 3 -n prod")]
     Rollback(Of<RollbackPlanArgs>),
@@ -74,7 +74,8 @@ struct Of<T: Args> {
 
 pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     match args.operation {
-        Operation::Install(Of { plan, output }) => {
+        Operation::Install(install) => {
+            let Of { plan, output } = *install;
             let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
             let WithoutCluster { install, capabilities } = plan;
             let host = wiring::host(&install.plugins, &[]);
@@ -97,7 +98,8 @@ async fn of_release(
 ) -> (Result<Planned, NotPlanned>, Format) {
     let host = |plugins: &PluginDirArgs| wiring::host(plugins, &session.api_servers);
     match operation {
-        OfRelease::Upgrade(Of { plan, output }) => {
+        OfRelease::Upgrade(upgrade) => {
+            let Of { plan, output } = upgrade.as_ref();
             (plan.plan(session, &host(&plan.plugins), printer).await, *output)
         }
         OfRelease::Rollback(Of { plan, output }) => {

@@ -5,7 +5,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::{CliError, USAGE};
-use crate::flags::{HistoryFlags, ServerSideArg, no_revision_options};
+use crate::flags::{HistoryFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -56,6 +56,8 @@ pub(crate) struct RollbackPlanArgs {
     #[command(flatten)]
     flags: PlanFlags,
     #[command(flatten)]
+    wait: WaitFlags,
+    #[command(flatten)]
     pub(crate) plugins: PluginDirArgs,
 }
 
@@ -72,8 +74,12 @@ impl RollbackPlanArgs {
         options: &RevisionOptions,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
-        let planner =
-            Planner { name: &self.name, namespace: &session.namespace, options: self.flags.options(), host };
+        let planner = Planner {
+            name: &self.name,
+            namespace: &session.namespace,
+            options: self.wait.with(self.flags.options()),
+            host,
+        };
         let history = planner.history(session).await?;
         let to = (self.revision > 0).then_some(self.revision);
         planning::rollback(&planner, &history, to, options).await

@@ -16,6 +16,7 @@ use crate::wiring::{self, PluginDirArgs};
 #[command(after_help = "Examples:
   boathook template web ./chart -n prod -f values.yaml
   boathook template web ./chart --show-only templates/deployment.yaml
+  boathook template web oci://registry.example.com/charts/web --version 1.2.3
   boathook template web ./chart --kube-version 1.34 --api-versions monitoring.coreos.com/v1
 
 Charts are rendered by Helm 4's own code in a sandbox, without network, environment and files but the chart's. docs/charts.md
@@ -24,7 +25,7 @@ pub(crate) struct TemplateArgs {
     /// The release
     #[arg(value_name = "NAME")]
     name: String,
-    /// The chart: a folder or a .tgz
+    /// The chart: a folder, a .tgz, oci://…, REPOSITORY/CHART of `helm repo list`, or a URL
     #[arg(value_name = "CHART")]
     chart: String,
     #[command(flatten)]
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: TemplateArgs, global: &GlobalArgs, printer: &Print
         name, chart, values, show_only, include_crds, skip_tests, no_hooks, is_upgrade, ..
     } = args;
     let release = ReleaseRef { name, namespace, revision: 1 };
-    let chart = chart::open(&chart)?;
+    let chart = chart::open(&chart, &values).await?;
     let options = RenderOptions { is_upgrade, ..charts.options(&values).await? };
     let what = TemplateOptions { include_crds, no_hooks, skip_tests };
     let rendered = template(&engine, &chart, &release, &options, &what, &charts.progress()).await;

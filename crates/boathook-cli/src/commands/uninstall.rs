@@ -1,12 +1,12 @@
 //! `boathook uninstall`: hooks, deletions, hooks, and the records go.
 
-use boathook_core::plan::{PlanOptions, RevisionOptions, WaitStrategy};
+use boathook_core::plan::{PlanOptions, RevisionOptions};
 use boathook_engine::cluster::Propagation;
 use boathook_engine::plugin_host::PluginHost;
 use clap::{Args, ValueEnum};
 
 use crate::error::CliError;
-use crate::flags::no_revision_options;
+use crate::flags::{WaitArg, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -46,10 +46,11 @@ pub(crate) struct UninstallPlanArgs {
     /// Keep the records, marked as uninstalled
     #[arg(long)]
     keep_history: bool,
-    /// Wait until the objects are gone, all together at most --timeout; `--wait` alone: watcher
+    /// Wait until the objects are gone, all together at most --timeout: watcher (bare --wait), legacy or hookOnly
     #[arg(
         long,
         value_enum,
+        hide_possible_values = true,
         num_args = 0..=1,
         require_equals = true,
         default_value_t = WaitArg::HookOnly,
@@ -73,18 +74,6 @@ enum Cascade {
     Orphan,
 }
 
-/// Helm's names; deleted objects are waited for in the same way by both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WaitArg {
-    /// Hooks only
-    #[value(name = "hookOnly")]
-    HookOnly,
-    /// Until each object is gone
-    Watcher,
-    /// Until each object is gone
-    Legacy,
-}
-
 impl UninstallPlanArgs {
     /// The plan; the release is read from the cluster.
     pub(crate) async fn plan(&self, session: &Session, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
@@ -98,15 +87,10 @@ impl UninstallPlanArgs {
         description: Option<String>,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
-        let wait = match self.wait {
-            WaitArg::HookOnly => WaitStrategy::HookOnly,
-            WaitArg::Watcher => WaitStrategy::Watcher,
-            WaitArg::Legacy => WaitStrategy::Legacy,
-        };
         let planner = Planner {
             name: &self.name,
             namespace: &session.namespace,
-            options: PlanOptions { wait, ..self.flags.options() },
+            options: PlanOptions { wait: self.wait.into(), ..self.flags.options() },
             host,
         };
         let history = planner.history(session).await?;

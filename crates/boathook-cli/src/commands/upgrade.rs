@@ -7,7 +7,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{HistoryFlags, RecordFlags, ServerSideArg, no_revision_options};
+use crate::flags::{HistoryFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
@@ -46,7 +46,7 @@ pub(crate) struct UpgradeArgs {
     /// Delete the objects that the upgrade created if it fails
     #[arg(long)]
     cleanup_on_fail: bool,
-    /// Roll back to the last success if the upgrade fails
+    /// Roll back to the last success if the upgrade fails; objects are waited for (--wait=watcher), unless --wait says legacy
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
     #[command(flatten)]
@@ -63,6 +63,8 @@ pub(crate) struct UpgradePlanArgs {
     source: SourceArgs,
     #[command(flatten)]
     flags: PlanFlags,
+    #[command(flatten)]
+    wait: WaitFlags,
     /// Install the release if it is not there
     #[arg(short, long)]
     install: bool,
@@ -101,7 +103,7 @@ impl UpgradePlanArgs {
         revision: RevisionOptions,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
-        let (namespace, options) = (&session.namespace, self.flags.options());
+        let (namespace, options) = (&session.namespace, self.wait.with(self.flags.options()));
         let planner = Planner { name: &self.name, namespace, options, host: host.as_ref() };
         let history = planner.history(session).await?;
         let choices = UpgradeChoices {

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use boathook_chart::source::{self, Places, SourceError, SourceOptions};
 use boathook_chart::{
     Capabilities, Chart, Engine, Lent, LentMode, Lookup, Named, RenderError, RenderOptions, Rendered, Values,
-    set_file_names, source,
+    set_file_names,
 };
 use boathook_core::Diagnostic;
 use boathook_core::permissions::Permissions;
@@ -107,7 +108,7 @@ pub(super) async fn render(
     charts: &Charts<'_>,
     engine: &Engine,
 ) -> Result<Input, CliError> {
-    let chart = open(&args.source)?;
+    let chart = open(&args.source, &args.values).await?;
     let lent = rendering.lent.as_ref().map(|lent| Lent {
         mode: match lent.mode {
             ValuesMode::LastIfNoneGiven => LentMode::LastIfNoneGiven,
@@ -159,14 +160,43 @@ impl ValuesArgs {
             set_literal: self.set_literal.clone(),
         }
     }
+
+    /// Where and how the chart is looked for: with the files that Helm and Docker keep.
+    pub(crate) fn source(&self) -> SourceOptions {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // Helm's order: its own variables, those of XDG, the home folder.
+        let helm = |own: &str, xdg: &str, below_home: &str| {
+            let folder = variable(own).or_else(|| Some(variable(xdg)?.join("helm")));
+            folder.or_else(|| Some(variable("HOME")?.join(below_home).join("helm"))).unwrap_or_default()
+        };
+        let config = helm("HELM_CONFIG_HOME", "XDG_CONFIG_HOME", ".config");
+        let cache = helm("HELM_CACHE_HOME", "XDG_CACHE_HOME", ".cache");
+        let docker = variable("DOCKER_CONFIG").or_else(|| Some(variable("HOME")?.join(".docker")));
+        let of_helm = variable("HELM_REGISTRY_CONFIG").unwrap_or_else(|| config.join("registry/config.json"));
+        let of_docker = docker.map(|folder| folder.join("config.json"));
+        SourceOptions {
+            version: self.version.clone(),
+            repository: self.repo.clone(),
+            plain_http: self.plain_http,
+            places: Places {
+                repositories: variable("HELM_REPOSITORY_CONFIG")
+                    .unwrap_or_else(|| config.join("repositories.yaml")),
+                repository_cache: variable("HELM_REPOSITORY_CACHE")
+                    .unwrap_or_else(|| cache.join("repository")),
+                registry_configs: std::iter::once(of_helm).chain(of_docker).collect(),
+            },
+        }
+    }
 }
 
 /// Reads the chart that a word names.
-pub(crate) fn open(chart: &str) -> Result<Chart, CliError> {
-    source::read(Path::new(chart)).map_err(|error| match error {
-        source::SourceError::Refused { reason, help } => {
+pub(crate) async fn open(chart: &str, values: &ValuesArgs) -> Result<Chart, CliError> {
+    source::open(chart, &values.source()).await.map_err(|error| match error {
+        SourceError::Refused { reason, help } => {
             CliError { exit_code: BAD_INPUT, message: reason, hint: help }
         }
+        unreachable @ SourceError::Unreachable { .. } => CliError::new(FAILED, unreachable.to_string()),
     })
 }
 

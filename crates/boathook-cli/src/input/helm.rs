@@ -20,11 +20,6 @@ use crate::error::{BAD_INPUT, CliError};
 /// How Helm 3 says that even its dry run on the client wants a cluster.
 const UNREACHABLE: &str = "cluster unreachable";
 
-/// Whether a source is a chart: `oci://`, a `.tgz`, or a folder with Chart.yaml.
-pub(super) fn is_chart(source: &str, path: &Path) -> bool {
-    source.starts_with("oci://") || source.ends_with(".tgz") || path.join("Chart.yaml").is_file()
-}
-
 /// Renders a chart.
 pub(super) fn render(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Input, CliError> {
     let (config, defaults) = lent_files(&args.values, rendering.lent.as_ref())?;
@@ -187,6 +182,10 @@ fn values_flags(values: &ValuesArgs) -> Vec<&str> {
 /// All flags that are about charts.
 fn flags(values: &ValuesArgs) -> Vec<&str> {
     let mut words = values_flags(values);
+    for (flag, value) in [("--version", &values.version), ("--repo", &values.repo)] {
+        words.extend(value.iter().flat_map(|value| [flag, value.as_str()]));
+    }
+    words.extend(values.plain_http.then_some("--plain-http"));
     words.extend(values.skip_schema_validation.then_some("--skip-schema-validation"));
     words.extend(values.render_subchart_notes.then_some("--render-subchart-notes"));
     words

@@ -93,12 +93,15 @@ fn rows(plan: &Plan, verbose: bool) -> Vec<Vec<String>> {
             }
             StepAction::Delete(_) if is_first => rows.extend(deletions(plan, step.phase, phase)),
             StepAction::Delete(_) => {}
-            StepAction::Wait(wait) => rows.push(vec![
-                phase,
-                String::new(),
-                "deleted objects".to_owned(),
-                format!("until they are gone, at most {} s", wait.timeout.as_secs()),
-            ]),
+            StepAction::Wait(wait) => {
+                let (what, until) = match plan.operation {
+                    Operation::Uninstall => ("deleted objects", "they are gone"),
+                    _ if wait.jobs => ("objects", "they are ready, Jobs complete"),
+                    _ => ("objects", "they are ready"),
+                };
+                let until = format!("until {until}, at most {} s", wait.timeout.as_secs());
+                rows.push(vec![phase, String::new(), what.to_owned(), until]);
+            }
         }
     }
     rows
@@ -234,6 +237,7 @@ mod tests {
                 only_hooks: Vec::new(),
                 hook_order: HookOrder::Helm,
                 wait: WaitStrategy::HookOnly,
+                wait_for_jobs: false,
             },
         );
         let shown = anstream::adapter::strip_str(&super::render(&plan, false)).to_string();

@@ -129,7 +129,8 @@ fn end(report: &Report) -> String {
     out += &hooks(report);
     out += &objects(report);
     for diagnostic in &report.diagnostics {
-        out += &format!("  {} {}\n", paint(WARNING, "note"), safe::lines(&diagnostic.message));
+        let lead = format!("  {} ", paint(WARNING, "note"));
+        out += &indent(&safe::lines(&diagnostic.message), &lead, "       ");
     }
     out
 }

@@ -44,7 +44,7 @@ mod tests {
         }
     }
 
-    /// C66, C67: kinds other than Pod are no error.
+    /// C66, C67 and D40: tests of other kinds are no error.
     #[test]
     fn each_container_has_a_heading() {
         let events = [

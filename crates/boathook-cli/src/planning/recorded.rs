@@ -7,7 +7,7 @@ use boathook_core::plan::{Operation, PlanInput, RevisionOptions, TestFilter};
 use boathook_core::release::basis::Wish;
 use boathook_engine::release_store::{Listing, revisions};
 
-use super::{NotPlanned, Planned, Planner, check_names, unreadable};
+use super::{NotPlanned, Planned, Planner, unreadable};
 
 /// A rollback to a revision, or to the one before the last.
 pub(crate) async fn rollback(
@@ -52,7 +52,6 @@ async fn finish(
     history: &Listing,
     mut input: PlanInput,
 ) -> Result<Planned, NotPlanned> {
-    check_names(planner.name, Some(planner.namespace))?;
     input.diagnostics.extend(unreadable(history));
     Ok(planner.finish(input, Some(PathBuf::from(".")), Vec::new()).await)
 }

@@ -83,7 +83,9 @@ pub(crate) async fn install(
     let wish = Wish { replace: choices.replace, ..Wish::default() };
     let basis = planner.basis(Operation::Install, wish, &past)?;
     let release = planner.release(&basis);
-    let rendering = Rendering { release: &release, is_upgrade: false, recorded: true, lent: None };
+    // Templates of an install are told revision 1, also where a history is replaced: so it is with Helm.
+    let told = ReleaseRef { revision: 1, ..release.clone() };
+    let rendering = Rendering { release: &told, is_upgrade: false, recorded: true, lent: None };
     let Sorted { sources, base, chart, read, crds } = read(source, &rendering, charts).await?;
     let crds = if choices.skip_crds { Vec::new() } else { crds };
     let mut input = PlanInput::install(basis, &release, chart, read, crds, &choices.revision);

@@ -44,6 +44,8 @@ pub struct PlanOptions {
     pub hook_order: HookOrder,
     /// What is waited for besides hooks.
     pub wait: WaitStrategy,
+    /// Ordinary Jobs are waited for until they are complete.
+    pub wait_for_jobs: bool,
 }
 
 /// How hooks of one event are ordered.
@@ -74,6 +76,12 @@ pub fn plugins_needed(input: &PlanInput) -> BTreeSet<String> {
 
 /// Builds the plan.
 pub fn build(input: PlanInput, plugins: &Plugins, options: &PlanOptions) -> Plan {
+    let mut options = options.clone();
+    // What is to be undone on failure has to be looked at for failures, and so has what undoes it.
+    if options.wait == WaitStrategy::HookOnly && !matches!(input.on_failure, OnFailure::Leave) {
+        options.wait = WaitStrategy::Watcher;
+    }
+    let options = &options;
     let mut builder =
         Builder { input: &input, plugins, options, diagnostics: Vec::new(), checked: BTreeSet::new() };
     builder.check_selection();
@@ -327,13 +335,11 @@ impl Builder<'_> {
         steps.into_iter().map(|step| StepAction::Delete(Box::new(step))).collect()
     }
 
-    /// Objects that an upgrade or a rollback deletes are not waited for.
+    /// One step for all objects. Those that an upgrade or a rollback deletes are not waited for.
     fn waits(&self) -> Vec<StepAction> {
-        let PlanOptions { wait: strategy, timeout, .. } = *self.options;
-        let waits = self.input.operation == Operation::Uninstall
-            && strategy != WaitStrategy::HookOnly
-            && !self.input.resources.is_empty();
-        waits.then_some(StepAction::Wait(WaitStep { strategy, timeout })).into_iter().collect()
+        let PlanOptions { wait: strategy, wait_for_jobs: jobs, timeout, .. } = *self.options;
+        let waits = strategy != WaitStrategy::HookOnly && !self.input.resources.is_empty();
+        waits.then_some(StepAction::Wait(WaitStep { strategy, jobs, timeout })).into_iter().collect()
     }
 
     /// Fills in the release's namespace where the manifest names none.

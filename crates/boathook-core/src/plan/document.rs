@@ -75,6 +75,9 @@ pub enum ActionDocument {
     Wait {
         /// By which rules.
         strategy: WaitStrategy,
+        /// Jobs are waited for until they are complete.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        jobs: bool,
         /// Wall clock for all of them.
         #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         timeout_seconds: Number,
@@ -163,8 +166,8 @@ impl From<&Step> for StepDocument {
             StepAction::Delete(step) => {
                 ActionDocument::Resource { resource: step.reference.clone(), fate: Some(step.fate) }
             }
-            StepAction::Wait(WaitStep { strategy, timeout }) => {
-                ActionDocument::Wait { strategy: *strategy, timeout_seconds: seconds(*timeout) }
+            StepAction::Wait(WaitStep { strategy, jobs, timeout }) => {
+                ActionDocument::Wait { strategy: *strategy, jobs: *jobs, timeout_seconds: seconds(*timeout) }
             }
         };
         Self { id: step.id.clone(), phase: step.phase.to_string(), action }

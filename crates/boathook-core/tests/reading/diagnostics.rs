@@ -84,6 +84,7 @@ fn unknown_policies_are_kept_and_said() {
     );
 }
 
+/// D26: Helm renders these, and then cannot build the object.
 #[test]
 fn values_that_must_be_strings() {
     let found = findings(&job("    helm.sh/hook: test\n    helm.sh/hook-weight: 5\n    a/b: true\n"));

@@ -15,6 +15,8 @@ use crate::testing::plans::{self, config_map, hook};
 use crate::testing::plugins::Attempt;
 use crate::testing::{Bench, target};
 
+mod life_cycle;
+
 async fn stored(bench: &Bench) -> Stored {
     ReleaseStore::new(bench.cluster.as_ref()).get("prod", "web", 1).await.unwrap()
 }

@@ -10,14 +10,16 @@ use boathook_core::{Gvk, Object};
 use serde_json::{Value, json};
 
 use crate::cluster::{
-    Cluster, ClusterError, ClusterErrorKind, ListOptions, Page, Patch, Preconditions, Until, Verdict,
-    WriteOptions,
+    Cluster, ClusterError, ClusterErrorKind, ListOptions, Page, Patch, Preconditions, Propagation, Until,
+    Verdict, WriteOptions,
 };
 
 /// What happens next to an object that somebody waits for.
 pub(crate) enum Change {
     /// Its status becomes this.
     Status(Value),
+    /// The status of another object becomes this.
+    Other(&'static str, Value),
     /// An annotation is set.
     Annotate(&'static str, &'static str),
     /// It goes.
@@ -52,7 +54,10 @@ pub(crate) struct FakeCluster {
 
 /// The resource of a kind; `Widget` is known to nobody.
 pub(crate) fn resource(gvk: &Gvk) -> Option<Resource> {
-    let namespaced = !matches!(gvk.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "ClusterRole");
+    let namespaced = !matches!(
+        gvk.kind.as_str(),
+        "Namespace" | "CustomResourceDefinition" | "ClusterRole" | "StorageClass"
+    );
     let plural = Plural::new(&format!("{}s", gvk.kind.to_lowercase())).ok()?;
     (gvk.kind != "Widget").then(|| Resource { gvk: gvk.clone(), plural, namespaced })
 }
@@ -241,8 +246,19 @@ impl Cluster for FakeCluster {
         let dry = if options.dry_run { "dry-" } else { "" };
         let (word, object) = match patch {
             Patch::Apply { object, force: false } => ("apply", object),
+            Patch::Apply { object, force: true } => ("force", object),
             Patch::Replace(object) => ("replace", object),
-            other => panic!("the engine does not send {other:?}"),
+            // What a patch does to an object is the API's business: the fake only writes down that it came.
+            Patch::JsonMerge(body) | Patch::StrategicMerge(body) | Patch::Json(body) => {
+                let word = match patch {
+                    Patch::JsonMerge(_) => "merge",
+                    Patch::StrategicMerge(_) => "strategic",
+                    _ => "json",
+                };
+                let patch = body;
+                self.call(format!("{dry}{word} {key} {patch}"))?;
+                return self.object(&key).ok_or_else(|| not_found(&key));
+            }
         };
         self.call(format!("{dry}{word} {key}"))?;
         let mut state = self.state.lock().unwrap();
@@ -262,10 +278,15 @@ impl Cluster for FakeCluster {
         &self,
         target: &Target,
         preconditions: &Preconditions,
-        _options: &WriteOptions,
+        options: &WriteOptions,
     ) -> Result<(), ClusterError> {
         let key = target.to_string();
-        let word = if preconditions.uid.is_some() { "delete" } else { "delete-any" };
+        let word = match (options.propagation, preconditions.uid.is_some()) {
+            (Propagation::Background, true) => "delete",
+            (Propagation::Background, false) => "delete-any",
+            (Propagation::Foreground, _) => "delete-foreground",
+            (Propagation::Orphan, _) => "delete-orphan",
+        };
         self.call(format!("{word} {key}"))?;
         let mut state = self.state.lock().unwrap();
         let Some(object) = state.objects.get(&key) else { return Err(not_found(&key)) };
@@ -305,6 +326,10 @@ impl Cluster for FakeCluster {
                 Some(Change::Status(status)) => {
                     let mut state = self.state.lock().unwrap();
                     state.objects.get_mut(&key).unwrap().0.insert("status".to_owned(), status);
+                }
+                Some(Change::Other(other, status)) => {
+                    let mut state = self.state.lock().unwrap();
+                    state.objects.get_mut(other).unwrap().0.insert("status".to_owned(), status);
                 }
                 Some(Change::Annotate(name, value)) => {
                     let mut state = self.state.lock().unwrap();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use boathook_core::hook::{Action, DeletePolicy, Hook};
 use boathook_core::plan::{
-    ChartInfo, HookRun, HookStep, HookWait, NewRevision, OnFailure, Operation, Plan, PluginRun, ReleaseRef,
-    ResourceStep, Step, StepAction, StepId, StepPhase,
+    ChartInfo, DeleteStep, Fate, HookRun, HookStep, HookWait, NewRevision, OnFailure, Operation, Plan,
+    PluginRun, ReleaseRef, ResourceStep, Step, StepAction, StepId, StepPhase, WaitStep, WaitStrategy,
 };
 use boathook_core::plugin::{Declaration, PluginForm, PluginInfo, PluginOrigin};
 use boathook_core::release::ApplyMethod;
@@ -218,6 +218,52 @@ pub(crate) fn run(drafts: &[Draft]) -> Plan {
 /// A whole install.
 pub(crate) fn install(drafts: &[Draft], resources: &[Value]) -> Plan {
     plan(Operation::Install, drafts, resources)
+}
+
+/// An operation on a history: objects to apply, each with what the base has of it, and references of those that leave.
+pub(crate) fn on(
+    operation: Operation,
+    basis: Basis,
+    drafts: &[Draft],
+    resources: &[(Value, Option<Value>)],
+    leaving: &[(Value, Fate)],
+) -> Plan {
+    let mut made = plan(operation, drafts, &[]);
+    made.release.revision = basis.revision;
+    made.basis = basis;
+    if matches!(operation, Operation::Uninstall | Operation::Test) {
+        made.revision = None;
+    }
+    let apply = resources.iter().enumerate().map(|(index, (value, original))| {
+        let mut step = resource_step(index, value);
+        if let StepAction::Resource(resource) = &mut step.action {
+            resource.original = original.clone().and_then(Object::from_value);
+        }
+        step
+    });
+    let delete = leaving.iter().enumerate().map(|(index, (value, fate))| Step {
+        id: StepId(format!("delete/{}", index + 1)),
+        phase: StepPhase::Delete,
+        action: StepAction::Delete(Box::new(DeleteStep {
+            reference: Object::from_value(value.clone()).unwrap().reference(),
+            origin: origin(0),
+            fate: *fate,
+        })),
+    });
+    made.steps.extend(apply.chain(delete).collect::<Vec<_>>());
+    made
+}
+
+/// A whole install that waits for its objects, at most for a minute.
+pub(crate) fn waiting(strategy: WaitStrategy, jobs: bool, resources: &[Value]) -> Plan {
+    let mut plan = install(&[], resources);
+    let wait = WaitStep { strategy, jobs, timeout: Duration::from_secs(60) };
+    plan.steps.push(Step {
+        id: StepId("wait/1".to_owned()),
+        phase: StepPhase::Wait,
+        action: StepAction::Wait(wait),
+    });
+    plan
 }
 
 /// A ConfigMap in `prod`.

@@ -42,7 +42,6 @@ pub(crate) async fn live(node: Arc<Context>, pod: Pod, mut deletion: Deletion) {
         tokio::select! {
             () = &mut containers => {}
             grace = asked_to_go(&mut deletion) => {
-                life.stopped.store(true, Ordering::Relaxed);
                 life.stopping.cancel();
                 life.signal(Signal::TERM, |_| true);
                 if timeout(grace.unwrap_or_default().min(LONGEST_GRACE), &mut containers).await.is_err() {
@@ -75,7 +74,6 @@ struct Life {
     changed: Notify,
     /// No container is started again.
     stopping: CancellationToken,
-    stopped: AtomicBool,
     /// Nothing changes any more.
     over: AtomicBool,
 }
@@ -95,7 +93,6 @@ impl Life {
             statuses: Mutex::new(status::waiting(&pod)),
             changed: Notify::new(),
             stopping: node.stopping.child_token(),
-            stopped: AtomicBool::new(false),
             over: AtomicBool::new(false),
             node,
             pod,
@@ -109,7 +106,7 @@ impl Life {
         loop {
             let over = self.over.load(Ordering::Relaxed);
             let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let stopped = self.stopped.load(Ordering::Relaxed);
+            let stopped = self.stopping.is_cancelled();
             let mut patch = report.patch(&self.pod, &statuses, stopped, Timestamp::now());
             // This pod, not a later one of its name.
             patch["metadata"] = json!({"uid": self.pod.metadata.uid});

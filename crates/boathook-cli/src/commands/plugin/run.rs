@@ -99,6 +99,7 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
         only_hooks: Vec::new(),
         hook_order: HookOrder::Helm,
         wait: WaitStrategy::HookOnly,
+        wait_for_jobs: false,
     };
     let planned = Planned { plan: plan::build(input, &plugins, &options), sources };
     let choices = Choices { dry_run: args.dry_run, ..Choices::default() };

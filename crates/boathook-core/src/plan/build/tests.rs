@@ -43,6 +43,7 @@ fn options() -> PlanOptions {
         only_hooks: Vec::new(),
         hook_order: HookOrder::Helm,
         wait: WaitStrategy::HookOnly,
+        wait_for_jobs: false,
     }
 }
 

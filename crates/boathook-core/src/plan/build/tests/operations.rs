@@ -249,6 +249,25 @@ fn an_uninstall_goes_backwards_and_keeps_what_says_so() {
     assert_eq!((plan.release.revision, plan.revision), (2, None));
 }
 
+/// Helm rolled back to a revision of ours: its copy has no Wasm hooks, and ours are found.
+#[test]
+fn wasm_hooks_are_found_after_a_rollback_of_helms() {
+    let ours = kept(1, Status::Superseded, "").wasm("w", "pre-delete");
+    let mut copy = kept(3, Status::Deployed, "").hook("Job", "h", "pre-delete");
+    copy.record.info.rollback_revision = Some(1);
+    let past = Past(vec![ours, kept(2, Status::Superseded, ""), copy]);
+    let plan = planned(past.input(Operation::Uninstall, "", &revisions()));
+    assert_eq!(ids(&plan), ["pre-delete/1 Job/h", "pre-delete/2 WasmHook/w"]);
+    assert_eq!(plan.hooks.places, [HookPlace::Ours(0), HookPlace::Helm(0)]);
+
+    let mut pruned = kept(3, Status::Deployed, "");
+    pruned.record.info.rollback_revision = Some(1);
+    pruned.labels.insert("boathook.dev/wasm-hooks".to_owned(), "1".to_owned());
+    let past = Past(vec![kept(2, Status::Superseded, ""), pruned]);
+    let plan = planned(past.input(Operation::Uninstall, "", &revisions()));
+    assert_eq!(plan.diagnostics[0].code, "wasm-hooks-lost");
+}
+
 #[test]
 fn what_is_uninstalled_already_has_only_records() {
     let past = Past(vec![kept(1, Status::Uninstalled, &stored(&[("ConfigMap", "c", "")])).hook(
@@ -299,7 +318,12 @@ fn a_failed_upgrade_would_go_back_to_the_last_success() {
     let OnFailure::Recover(recovery) = plan.on_failure else { panic!("{:?}", plan.on_failure) };
     assert_eq!(
         ids(&recovery),
-        ["pre-rollback/1 Job/back", "apply/1 ConfigMap/a", "delete/1 ConfigMap/new DeleteUnlessKept"]
+        [
+            "pre-rollback/1 Job/back",
+            "apply/1 ConfigMap/a",
+            "delete/1 ConfigMap/new DeleteUnlessKept",
+            "wait/1 Watcher"
+        ]
     );
     assert_eq!(
         (recovery.release.revision, recovery.basis.target, recovery.basis.base),
@@ -320,8 +344,9 @@ fn a_failed_install_would_be_uninstalled_with_its_own_hooks() {
     let options = RevisionOptions { rollback_on_failure: true, ..revisions() };
     let basis = Basis { revision: 1, ..Basis::default() };
     let plan = planned(PlanInput::install(basis, &release, Chart::default(), read, Vec::new(), &options));
+    assert_eq!(ids(&plan), ["apply/1 ConfigMap/a", "wait/1 Watcher"], "else only hooks could fail");
     let OnFailure::Recover(recovery) = plan.on_failure else { panic!("{:?}", plan.on_failure) };
-    assert_eq!(ids(&recovery), ["delete/1 ConfigMap/a Delete", "post-delete/1 Job/bye"]);
+    assert_eq!(ids(&recovery), ["delete/1 ConfigMap/a Delete", "wait/1 Watcher", "post-delete/1 Job/bye"]);
     assert_eq!(recovery.basis, Basis { last: Some(1), base: Some(1), revision: 1, ..Basis::default() });
 }
 
