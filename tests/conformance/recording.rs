@@ -34,12 +34,9 @@ impl Recording {
         Self { inner, refusals, triggers, killed, requests: Mutex::default() }
     }
 
-    /// The requests that write, in order, without those that Helm has no counterpart for: the lease and our own record.
+    /// The requests that write, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours =
-            |line: &&String| line.contains(" Lease/boathook.") || line.contains(" Secret/boathook.release.");
-        requests.iter().filter(|line| !ours(line)).cloned().collect()
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn write(

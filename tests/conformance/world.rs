@@ -95,6 +95,7 @@ async fn carry_out(
         environment: Arc::new(|_| None),
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
         jitter: Arc::new(|| 0.5),
+        alive: Arc::new(|_| None),
         options: Options {
             operation_id: "case".to_owned(),
             holder: "case".to_owned(),

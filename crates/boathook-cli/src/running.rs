@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{CliError, USAGE};
+use crate::holder;
 use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, release, summary, test_logs};
 use crate::planning::{NotPlanned, Planned, Refusal};
 use crate::wiring::Session;
@@ -34,9 +35,6 @@ pub(crate) struct OutputFlags {
     /// Also write the report to FILE: JSON, or JUnit if it ends in .xml
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Wait so long for whoever is at work on the release, instead of exit code 5
-    #[arg(long, value_name = "DURATION", value_parser = crate::planning::positive_duration)]
-    pub(crate) wait_for_lock: Option<Duration>,
     /// The logs of tests are printed once more, at the end.
     #[arg(skip)]
     pub(crate) logs: bool,
@@ -50,6 +48,7 @@ pub(crate) struct Choices {
     pub(crate) dry_run: bool,
     pub(crate) force_conflicts: bool,
     pub(crate) propagation: Propagation,
+    pub(crate) wait_for_lock: Duration,
 }
 
 /// Carries out what was planned, or says why nothing is done.
@@ -125,11 +124,12 @@ async fn run(
         environment: Arc::new(|name| std::env::var(name).ok()),
         clock: Arc::new(Timestamp::now),
         jitter: Arc::new(retry::seeded(seed())),
+        alive: Arc::new(holder::is_alive),
         options: Options {
             operation_id: format!("{:016x}", seed()),
-            holder: holder(),
+            holder: holder::name(),
             lock: Timings::default(),
-            wait_for_lock: output.wait_for_lock.unwrap_or_default(),
+            wait_for_lock: choices.wait_for_lock,
             create_namespace: choices.create_namespace,
             take_ownership: choices.take_ownership,
             dry_run: choices.dry_run,
@@ -242,16 +242,8 @@ fn end_now(code: u8) {
     std::process::exit(i32::from(code));
 }
 
-/// Who we are, for whoever finds the release locked.
-fn holder() -> String {
-    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = if host.trim().is_empty() { "this machine" } else { host.trim() };
-    format!("{user} on {host}, process {} ({:x})", std::process::id(), seed())
-}
-
 /// Different for each operation: the time in nanoseconds and the process.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or(0) ^ (u64::from(std::process::id()) << 48)
 }

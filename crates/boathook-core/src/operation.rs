@@ -11,7 +11,7 @@ mod decide;
 mod journal;
 mod lease;
 
-pub use decide::{Decision, decide};
+pub use decide::{Claim, UNFINISHED, Unfinished, claim};
 pub use journal::{End, Entry, Item, ItemOutcome, Touched};
 pub use lease::{LeaseState, LeaseView, Tenure, Timings};
 
@@ -146,6 +146,11 @@ impl OperationRecord {
             Some(found) if found > u64::from(FORMAT_VERSION) => Err(UnreadableRecord::Newer { found }),
             _ => serde_json::from_value(stored).map_err(UnreadableRecord::Damaged),
         }
+    }
+
+    /// The record as it is stored.
+    pub fn to_value(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
     }
 
     /// The operation's id.

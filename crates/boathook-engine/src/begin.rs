@@ -5,10 +5,11 @@ mod install;
 mod namespace;
 mod objects;
 
-use boathook_core::Diagnostic;
+use boathook_core::operation::Unfinished;
 use boathook_core::plan::{Operation, Plan, ResourceStep, Step, StepAction, StepPhase};
 use boathook_core::release::basis::{self, Wish};
 use boathook_core::run_event::{ErrorCode, RunError};
+use boathook_core::{Diagnostic, Severity};
 
 pub(crate) use objects::{Departing, Prepared};
 
@@ -21,6 +22,9 @@ use crate::run::{Run, Stop};
 
 /// Helm's words where an object of the revision on the cluster has no place.
 const CURRENT_UNBUILT: &str = "unable to build kubernetes objects from current release manifest: ";
+
+/// The right that whoever works on releases should have, as it stands in a Role.
+const LEASES: &str = "add to the Role: {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}";
 
 /// What the phases deal with.
 #[derive(Default)]
@@ -67,8 +71,7 @@ async fn lock(run: &mut Run<'_>, namespace: Namespace) -> Result<(), Stop> {
         }
         Acquired::NotAllowed(words) => {
             let message = format!("the release is not locked against other commands: {words}");
-            let help = "grant get, create, update and delete of leases.coordination.k8s.io in this namespace";
-            run.note(Diagnostic::warning("not-locked", message).help(help));
+            run.note(Diagnostic::warning("not-locked", message).help(LEASES));
         }
     }
     Ok(())
@@ -98,12 +101,14 @@ async fn history(plan: &Plan, context: &Context) -> Result<Vec<Stored>, Stop> {
         // That a history may be replaced was decided when the plan was made.
         replace: plan.basis.last.is_some(),
         keep_history: plan.keep_history,
+        anew: !plan.basis.resumes,
     };
-    let basis = basis::find(plan.operation, wish, &release.name, &revisions(&listing.releases));
-    match basis {
-        Err(refusal) => Err(Stop::Refused(refusal)),
-        Ok(basis) if basis == plan.basis => Ok(listing.releases),
-        Ok(_) => {
+    let past = revisions(&listing.releases);
+    let basis = basis::find(plan.operation, wish, &release.name, &past).map_err(Stop::Refused)?;
+    let same_plan = || past.last().and_then(Unfinished::left) == Some(Unfinished::of(plan));
+    match basis == plan.basis && (!basis.resumes || same_plan()) {
+        true => Ok(listing.releases),
+        false => {
             let message = format!("release {} was changed since this plan was made", release.name);
             let hint = Some(
                 "another operation was faster: look at its history, and run the command again".to_owned(),
@@ -140,14 +145,22 @@ async fn record(run: &mut Run<'_>, history: Vec<Stored>) -> Result<(), Stop> {
         return Ok(());
     }
     let (plan, context) = (run.plan, run.context);
-    if plan.basis.resumes {
-        if run.lease.is_none() {
-            let message = "without the right to use leases it cannot be told whether somebody is at work on the release";
-            return Err(Stop::refused(RunError::new(ErrorCode::Locked, message)));
-        }
+    let unfinished = history.last().is_some_and(|last| Unfinished::left(&last.revision()).is_some());
+    let goes_on = matches!(plan.operation, Operation::Install | Operation::Upgrade) || plan.basis.resumes;
+    if unfinished && goes_on && run.lease.is_none() {
         let message =
-            format!("revision {} was begun by a command that is gone: it is resumed", plan.basis.revision);
-        run.note(Diagnostic::warning("resumed", message));
+            "without the right to use leases it cannot be told whether somebody is at work on the release";
+        return Err(Stop::refused(RunError {
+            hint: Some(LEASES.to_owned()),
+            ..RunError::new(ErrorCode::Locked, message)
+        }));
+    }
+    if plan.basis.resumes {
+        let message = format!(
+            "revision {} was begun before and not finished: this command goes on with it",
+            plan.basis.revision
+        );
+        run.note(Diagnostic::new(Severity::Info, "resumed", message));
     }
     run.recorder.begin(plan, context, history).await.map_err(|error| {
         let told = match error {
@@ -175,10 +188,6 @@ fn in_use(plan: &Plan) -> RunError {
 pub(crate) fn store_error(error: &StoreError) -> RunError {
     match error {
         StoreError::Conflict { .. } => RunError::new(ErrorCode::Locked, error.to_string()),
-        StoreError::OtherPlan { .. } => {
-            let hint = Some("`boathook upgrade --install` goes on from here".to_owned());
-            RunError { hint, ..RunError::new(ErrorCode::ReleaseConflict, error.to_string()) }
-        }
         StoreError::Cluster(cluster) => fault::of_records(cluster, error.to_string()),
         StoreError::AlreadyExists | StoreError::NotFound | StoreError::Name(_) | StoreError::Decode(_) => {
             RunError::new(ErrorCode::ReleaseConflict, error.to_string())

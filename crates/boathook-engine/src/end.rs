@@ -24,11 +24,16 @@ pub(crate) async fn close(run: &mut Run<'_>, result: Result<(), Stop>) -> (Outco
         Err(Stop::Interrupted) => {
             let message = match run.lost.is_cancelled() {
                 true => {
-                    "interrupted: the lease of the release could not be renewed in time, so nothing more was written. Run the same command again"
+                    "interrupted: the lease of the release could not be renewed in time, so nothing more was written"
                 }
                 false => "interrupted",
             };
-            let error = RunError::new(ErrorCode::Interrupted, message);
+            let hint = run.recorder.status().map(|_| match run.plan.revision {
+                Some(_) => "run the same command again: it goes on where this one stopped",
+                None => "run the same command again",
+            });
+            let hint = hint.map(str::to_owned);
+            let error = RunError { hint, ..RunError::new(ErrorCode::Interrupted, message) };
             (End::Interrupted(phase), Outcome::Interrupted, Some(error))
         }
     };

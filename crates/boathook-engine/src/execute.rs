@@ -72,6 +72,7 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
         run.phase = phase;
         if let Some(journal) = run.recorder.journal() {
             if journal.is_done(phase) && matches!(phase, StepPhase::Hooks(_)) {
+                hook_runner::recall(run, &plan.steps_of(phase).collect::<Vec<_>>());
                 continue;
             }
             journal.enter(phase);

@@ -80,6 +80,13 @@ struct Done<'p> {
     created: Vec<Created>,
 }
 
+impl Done<'_> {
+    /// Whether its policy deletes anything when all went well.
+    fn is_to_go(&self) -> bool {
+        self.hook.has_policy(&DeletePolicy::HookSucceeded) && !self.created.is_empty()
+    }
+}
+
 /// Runs the steps of one event.
 pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Result<(), Stop> {
     let mut done: Vec<Done<'p>> = Vec::new();
@@ -90,15 +97,16 @@ pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Resu
         }
         let before = run.recorder.journal().and_then(|journal| journal.ended(&step.id));
         let ended = match before {
-            Some((outcome, objects)) => recalled(run, outcome, objects).await?,
+            Some((outcome, objects)) => recalled(run, &step.id, outcome, objects).await?,
             None => run_hook(run, &step.id, hook).await,
         };
-        if matches!(ended.end, End::Failed(_)) {
-            settle(run).await?;
-        }
         match ended.end {
             End::Succeeded => done.push(Done { id: &step.id, hook, created: ended.created }),
             End::Failed(error) => {
+                let own = hook.has_policy(&DeletePolicy::HookFailed) && !ended.created.is_empty();
+                if own || done.iter().any(Done::is_to_go) {
+                    settle(run).await?;
+                }
                 clean_up_failure(run, &step.id, hook, &ended.created, &done).await;
                 return Err(Stop::failed(error));
             }
@@ -106,20 +114,27 @@ pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Resu
             End::Interrupted => return Err(Stop::Interrupted),
         }
     }
-    if !done.is_empty() {
+    let is_last = run.plan.operation.phases().last() == Some(&run.phase);
+    if done.iter().any(Done::is_to_go) || (!done.is_empty() && !is_last) {
         settle(run).await?;
     }
     clean_up_success(run, &done).await
 }
 
-/// Writes down how the hooks ended, before their objects may go.
+/// Writes down how the hooks ended, before their objects may go and before anything else comes; the end of the operation is
+/// written anyway.
 async fn settle(run: &mut Run<'_>) -> Result<(), Stop> {
     let written = run.recorder.write_journal(run.context).await;
     written.map_err(|error| Stop::failed(begin::store_error(&error)))
 }
 
 /// A hook that ended before the operation was taken over: it does not run again, but its policies apply.
-async fn recalled(run: &mut Run<'_>, outcome: ItemOutcome, objects: Vec<Touched>) -> Result<Ended, Stop> {
+async fn recalled(
+    run: &mut Run<'_>,
+    id: &StepId,
+    outcome: ItemOutcome,
+    objects: Vec<Touched>,
+) -> Result<Ended, Stop> {
     let mut created = Vec::new();
     for Touched { object, uid } in objects {
         let located = locate::place(run.context.cluster.as_ref(), &object, "").await;
@@ -129,11 +144,32 @@ async fn recalled(run: &mut Run<'_>, outcome: ItemOutcome, objects: Vec<Touched>
         })?;
         created.push(Created { target, uid: Some(uid) });
     }
+    let told = tell_again(run, id);
     let end = match outcome {
         ItemOutcome::Succeeded => End::Succeeded,
-        ItemOutcome::Failed(message) => End::Failed(RunError::new(ErrorCode::ObjectRefused, message)),
+        ItemOutcome::Failed(message) => {
+            let error = told.unwrap_or_else(|| RunError::new(ErrorCode::ObjectRefused, message));
+            End::Failed(error)
+        }
     };
     Ok(Ended { end, created, facts: Facts::default() })
+}
+
+/// The hooks of an event that was done before the operation was taken over.
+pub(crate) fn recall(run: &mut Run<'_>, steps: &[&Step]) {
+    for step in steps {
+        tell_again(run, &step.id);
+    }
+}
+
+/// Tells how a hook ended when it ran. Answers its error.
+fn tell_again(run: &mut Run<'_>, id: &StepId) -> Option<RunError> {
+    let mut result = run.recorder.result(id)?;
+    result.message = format!("{} (done before)", result.message).trim_start().to_owned();
+    let error = result.error.clone();
+    run.emit(Happening::StepStarted { step: id.clone(), resource: None });
+    run.emit(Happening::HookFinished { step: id.clone(), result });
+    error
 }
 
 async fn run_hook(run: &mut Run<'_>, id: &StepId, hook: &HookStep) -> Ended {

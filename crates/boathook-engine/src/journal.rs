@@ -5,6 +5,7 @@ use boathook_core::operation::{
     Beginning, End, Item, ItemOutcome, OperationRecord, Refused, Ticket, Touched,
 };
 use boathook_core::plan::{Plan, StepId, StepPhase};
+use boathook_core::run_event::Outcome;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -51,7 +52,7 @@ impl Journal {
 
     /// For storage.
     pub(crate) fn to_value(&self) -> Option<Value> {
-        serde_json::to_value(&self.record).ok()
+        self.record.to_value()
     }
 
     /// A phase begins. One that was done before may be gone through again, unrecorded.
@@ -88,14 +89,14 @@ impl Journal {
         tolerate(self.record.done(self.ticket, &Item::Hook(id.clone()), outcome, objects));
     }
 
-    /// The operation ended.
-    pub(crate) fn finish(&mut self, succeeded: bool) {
-        let end = if succeeded { End::Succeeded } else { End::Failed };
-        if self.record.finish(self.ticket, end).is_err() {
-            // What was under way when the user stopped it stays so in the journal.
-            let holder = self.record.holder().to_owned();
-            tolerate(self.record.abandon(&holder));
-        }
+    /// The operation ended; one that the user stopped has not, and may be gone on with.
+    pub(crate) fn finish(&mut self, outcome: Outcome) {
+        let end = match outcome {
+            Outcome::Interrupted => return,
+            Outcome::Succeeded => End::Succeeded,
+            Outcome::Failed | Outcome::Refused => End::Failed,
+        };
+        tolerate(self.record.finish(self.ticket, end));
     }
 }
 

@@ -1,12 +1,13 @@
 //! The lease of a release: who may write, as `coordination.k8s.io/v1` Lease `boathook.NAME` beside it. It is taken before the
 //! first write, renewed by a task of its own, and deleted at the end. Every write of it is conditional. Whether a holder is
-//! alive is judged by changes that were seen here, never by the times that it wrote.
+//! alive is judged by changes that were seen here, never by the times that it wrote; of a process of this machine the caller
+//! may know at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use boathook_core::names::{Collection, InvalidName, Name, Namespace, Plural, Resource, Target};
-use boathook_core::operation::{LeaseState, LeaseView, Tenure, Timings};
+use boathook_core::operation::{Claim, LeaseState, LeaseView, Tenure, Timings, claim};
 use boathook_core::plan::ReleaseRef;
 use boathook_core::run_event::{ErrorCode, RunError};
 use boathook_core::{Gvk, Object};
@@ -15,8 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{Cluster, ClusterError, ClusterErrorKind, Patch, Preconditions};
-use crate::context::{Clock, Context};
+use crate::FIELD_MANAGER;
+use crate::cluster::{Cluster, ClusterError, ClusterErrorKind, Patch, Preconditions, WriteOptions};
+use crate::context::{Alive, Clock, Context};
 use crate::fault;
 
 /// How often the lease of somebody else is looked at, and how soon a renewal that failed is tried again.
@@ -42,6 +44,91 @@ pub(crate) enum Acquired {
     NotAllowed(String),
 }
 
+/// Waits until nobody is at work on a release, at most as long as `patience` after the holder was found alive. Whoever plans
+/// afterwards plans for what the other left; that the lease is still free then is not said.
+///
+/// # Errors
+/// Somebody is still at work; the API refuses. Not being allowed to look at leases is none.
+pub async fn wait_for_lock(
+    cluster: &dyn Cluster,
+    alive: &Alive,
+    release: &ReleaseRef,
+    patience: Duration,
+) -> Result<(), RunError> {
+    match Watch::begin(release)?.until_free(cluster, alive, patience).await {
+        Err(Watched::Held(error)) => Err(*error),
+        Err(Watched::Cluster(error)) if error.kind != ClusterErrorKind::Forbidden => {
+            Err(fault::of_records(&error, error.message.clone()))
+        }
+        Ok(_) | Err(Watched::Cluster(_)) => Ok(()),
+    }
+}
+
+/// A lease under observation.
+struct Watch<'r> {
+    release: &'r ReleaseRef,
+    target: Target,
+    began: Instant,
+    view: LeaseView,
+    /// The first version of this holder's that was seen: any other one shows that the holder is alive.
+    first: Option<(String, Option<String>)>,
+}
+
+/// Why a lease is not free.
+enum Watched {
+    Held(Box<RunError>),
+    Cluster(ClusterError),
+}
+
+impl<'r> Watch<'r> {
+    fn begin(release: &'r ReleaseRef) -> Result<Self, RunError> {
+        let invalid = |error: InvalidName| RunError::new(ErrorCode::Internal, error.to_string());
+        let target = place(release).map_err(invalid)?;
+        Ok(Self { release, target, began: Instant::now(), view: LeaseView::default(), first: None })
+    }
+
+    /// Looks until the lease may be taken; answers what is there then.
+    async fn until_free(
+        &mut self,
+        cluster: &dyn Cluster,
+        alive: &Alive,
+        patience: Duration,
+    ) -> Result<Option<Object>, Watched> {
+        loop {
+            let found = match cluster.get(&self.target).await {
+                Ok(lease) => Some(lease),
+                Err(error) if error.is_not_found() => None,
+                Err(error) => return Err(Watched::Cluster(error)),
+            };
+            let waited = self.began.elapsed();
+            self.view.observe(waited, found.as_ref());
+            let state = self.view.state(waited);
+            let alive = match &state {
+                LeaseState::Held { holder, .. } => alive(holder).or_else(|| self.changed(holder)),
+                LeaseState::Free | LeaseState::Expired { .. } => None,
+            };
+            match claim(&state, alive, waited, patience) {
+                Claim::Take => return Ok(found),
+                Claim::Look => sleep(LOOK).await,
+                Claim::Refuse { holder, since } => {
+                    return Err(Watched::Held(Box::new(held(self.release, &holder, since))));
+                }
+            }
+        }
+    }
+
+    /// A holder that renews its lease is alive; of one that did not yet nobody can tell.
+    fn changed(&mut self, holder: &str) -> Option<bool> {
+        let now = (holder.to_owned(), self.view.resource_version().map(str::to_owned));
+        let first = self.first.get_or_insert_with(|| now.clone());
+        if first.0 != now.0 {
+            *first = now;
+            return None;
+        }
+        (first.1 != now.1).then_some(true)
+    }
+}
+
 impl Lease {
     /// Takes the lease of a release. `lost` is cancelled once it cannot be renewed in time.
     ///
@@ -52,44 +139,28 @@ impl Lease {
         release: &ReleaseRef,
         lost: CancellationToken,
     ) -> Result<Acquired, RunError> {
-        let invalid = |error: InvalidName| RunError::new(ErrorCode::Internal, error.to_string());
-        let target = place(release).map_err(invalid)?;
-        let began = Instant::now();
-        let options = &context.options;
-        let mut view = LeaseView::default();
-        let mut seen: Option<String> = None;
+        let mut watch = Watch::begin(release)?;
         loop {
-            let found = match context.cluster.get(&target).await {
-                Ok(lease) => Some(lease),
-                Err(error) if error.is_not_found() => None,
-                Err(error) if error.kind == ClusterErrorKind::Forbidden => {
+            let (cluster, patience) = (context.cluster.as_ref(), context.options.wait_for_lock);
+            let found = match watch.until_free(cluster, context.alive.as_ref(), patience).await {
+                Ok(found) => found,
+                Err(Watched::Held(error)) => return Err(*error),
+                Err(Watched::Cluster(error)) if error.kind == ClusterErrorKind::Forbidden => {
                     return Ok(Acquired::NotAllowed(error.message));
                 }
-                Err(error) => return Err(fault::of_records(&error, error.message.clone())),
+                Err(Watched::Cluster(error)) => return Err(fault::of_records(&error, error.message.clone())),
             };
-            view.observe(began.elapsed(), found.as_ref());
-            if let LeaseState::Held { holder, .. } = view.state(began.elapsed()) {
-                let version = view.resource_version().map(str::to_owned);
-                let renewed = seen.is_some() && seen != version;
-                seen = version;
-                if renewed && began.elapsed() >= options.wait_for_lock {
-                    return Err(held(release, &holder));
-                }
-                sleep(LOOK).await;
-                continue;
-            }
+            let is_new = found.is_none();
             let sent = Instant::now();
-            match take(context, &target, found).await {
+            match take(context, &watch.target, found).await {
                 Ok(lease) => {
-                    return Ok(Acquired::Lease(Self::keep(context, target, lease, sent, lost)));
+                    return Ok(Acquired::Lease(Self::keep(context, watch.target, lease, sent, lost)));
                 }
                 // Somebody was faster, and is alive therefore.
                 Err(error)
                     if matches!(error.kind, ClusterErrorKind::Conflict | ClusterErrorKind::AlreadyExists) => {
                 }
-                Err(error) if error.is_not_found() && view.resource_version().is_none() => {
-                    return Ok(Acquired::NoNamespace);
-                }
+                Err(error) if error.is_not_found() && is_new => return Ok(Acquired::NoNamespace),
                 Err(error) if error.is_not_found() => {}
                 Err(error) if error.kind == ClusterErrorKind::Forbidden => {
                     return Ok(Acquired::NotAllowed(error.message));
@@ -111,7 +182,7 @@ impl Lease {
         let keeper = Keeper {
             cluster: context.cluster.clone(),
             clock: context.clock.clone(),
-            writing: crate::cluster::WriteOptions::by(crate::FIELD_MANAGER),
+            writing: WriteOptions::by(FIELD_MANAGER),
             target: target.clone(),
             holder: context.options.holder.clone(),
             timings: context.options.lock,
@@ -141,7 +212,7 @@ impl Lease {
                 uid: lease.uid().map(str::to_owned),
                 resource_version: lease.resource_version().map(str::to_owned),
             };
-            let options = crate::cluster::WriteOptions::by(crate::FIELD_MANAGER);
+            let options = WriteOptions::by(FIELD_MANAGER);
             if let Err(error) = cluster.delete(&target, &only, &options).await {
                 tracing::debug!(%error, "cannot give the lease of the release back");
             }
@@ -154,7 +225,7 @@ impl Lease {
 struct Keeper {
     cluster: Arc<dyn Cluster>,
     clock: Arc<Clock>,
-    writing: crate::cluster::WriteOptions,
+    writing: WriteOptions,
     target: Target,
     holder: String,
     timings: Timings,
@@ -213,7 +284,7 @@ impl Keeper {
 /// Writes us into the lease, if it is still the one that was seen.
 async fn take(context: &Context, target: &Target, found: Option<Object>) -> Result<Object, ClusterError> {
     let now = micro((context.clock)());
-    let options = crate::cluster::WriteOptions::by(crate::FIELD_MANAGER);
+    let options = WriteOptions::by(FIELD_MANAGER);
     let mut lease = found.clone().unwrap_or_default();
     for (field, value) in [
         ("holderIdentity", json!(context.options.holder)),
@@ -245,8 +316,9 @@ fn micro(time: jiff::Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-fn held(release: &ReleaseRef, holder: &str) -> RunError {
-    let message = format!("release {} is locked: {holder} is at work on it", release.name);
+fn held(release: &ReleaseRef, holder: &str, since: Option<String>) -> RunError {
+    let since = since.map(|since| format!(", since {since}")).unwrap_or_default();
+    let message = format!("release {} is locked: {holder} is at work on it{since}", release.name);
     let hint = "wait until it is done, or let this command wait: --wait-for-lock 10m".to_owned();
     RunError { hint: Some(hint), ..RunError::new(ErrorCode::Locked, message) }
 }

@@ -46,6 +46,7 @@ mod wait;
 
 pub use context::{Context, Options};
 pub use execute::execute;
+pub use lease::wait_for_lock;
 
 /// The manager of every field that an operation writes: Helm's own name, so that a release can move between the
 /// tools without conflicts over its fields.

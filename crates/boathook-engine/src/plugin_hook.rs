@@ -94,6 +94,7 @@ pub(crate) async fn run(
             break End::Interrupted;
         }
     };
+    facts.attempts += intent.before;
     Ended { end, created: Vec::new(), facts }
 }
 

@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use boathook_core::operation::{ItemOutcome, Touched};
+use boathook_core::operation::{ItemOutcome, OperationRecord, Touched, UNFINISHED, Unfinished};
 use boathook_core::plan::{HookStep, NewRevision, Operation, Plan, StepId};
-use boathook_core::release::companion::{CompanionRecord, HookPlace, MARK, StepResult};
-use boathook_core::release::lifecycle::{Ending, Own, Superseded, Written, beginning};
+use boathook_core::release::companion::{CompanionRecord, HookPlace, StepResult};
+use boathook_core::release::lifecycle::{Ending, Own, Superseded, Written, abandoned, beginning};
 use boathook_core::release::{HookEntry, Info, LastRun, Record, Status, phase_word};
 use boathook_core::run_event::{HookResult, Outcome, Phase, RunError};
 use jiff::Timestamp;
-use serde_json::Map;
 
 use crate::context::Context;
 use crate::hook_runner::End;
@@ -67,6 +66,9 @@ impl Recorder {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let store = ReleaseStore::new(context.cluster.as_ref());
+        if let Some(last) = self.others.last_mut() {
+            abandon(last, context, &store, now).await?;
+        }
         for number in &revision.prune {
             if let Some(place) = self.others.iter().position(|other| other.record.version == *number) {
                 store.delete(&self.others[place]).await?;
@@ -82,21 +84,17 @@ impl Recorder {
             store.update(replaced, now).await?;
         }
         let record = new_record(plan, revision, now);
-        let stored = store.create(record, revision.labels.clone(), now).await?;
-        self.stored = Some(stored);
-        self.open(plan, context).await
-    }
-
-    /// Begins our own record beside Helm's.
-    async fn open(&mut self, plan: &Plan, context: &Context) -> Result<(), StoreError> {
-        if let Some(stored) = &mut self.stored {
-            stored.companion = Some(companion(plan, context));
-        }
+        let mut labels = revision.labels.clone();
+        Unfinished::of(plan).mark(&mut labels);
+        let stored = self.stored.insert(store.create(record, labels, now).await?);
+        stored.companion = Some(companion(plan, context));
         self.journal = Some(Journal::begin(plan, context));
-        self.write_journal(context).await
+        // The journal has nothing to tell before a hook begins; the hooks that Helm cannot store belong to the revision.
+        if plan.hooks.ours.is_empty() { Ok(()) } else { self.write_journal(context).await }
     }
 
-    /// Goes on with a revision whose maker is gone. Fails with another plan than it was begun with: then it ends as failed.
+    /// Goes on with a revision that the same command began. Both records are written, so that whoever was at it before cannot
+    /// write either any more.
     async fn resume(
         &mut self,
         plan: &Plan,
@@ -106,15 +104,32 @@ impl Recorder {
     ) -> Result<(), StoreError> {
         let own = self.others.pop().ok_or(StoreError::NotFound)?;
         let stored = self.stored.insert(own);
-        let Some(record) = stored.companion.as_ref().and_then(CompanionRecord::unfinished) else {
-            // Its maker got no further than Helm's record: nothing was done.
-            stored.record = new_record(plan, revision, now);
-            ReleaseStore::new(context.cluster.as_ref()).update(stored, now).await?;
-            return self.open(plan, context).await;
-        };
-        let taken = Journal::take_over(record, plan, context);
-        self.journal = Some(taken.ok_or(StoreError::OtherPlan { revision: plan.release.revision })?);
-        self.write_journal(context).await
+        let begun = new_record(plan, revision, now);
+        match stored.companion.as_ref().and_then(CompanionRecord::unfinished) {
+            Some(record) => {
+                self.journal = Journal::take_over(record, plan, context);
+                (stored.record.info.status, stored.record.info.description) =
+                    (begun.info.status, begun.info.description);
+            }
+            // No hook was begun.
+            None => {
+                stored.record = begun;
+                stored.companion = Some(companion(plan, context));
+                self.journal = Some(Journal::begin(plan, context));
+            }
+        }
+        if self.journal.is_none() {
+            return Err(StoreError::Conflict {
+                name: plan.release.name.clone(),
+                revision: plan.release.revision,
+            });
+        }
+        if let Some(companion) = &mut stored.companion {
+            (companion.outcome, companion.error) = (None, None);
+        }
+        let known = stored.has_companion() || !plan.hooks.ours.is_empty();
+        ReleaseStore::new(context.cluster.as_ref()).update(stored, now).await?;
+        if known { self.write_journal(context).await } else { Ok(()) }
     }
 
     /// The journal, where the operation has one.
@@ -134,6 +149,12 @@ impl Recorder {
             companion.record = journal.to_value();
         }
         ReleaseStore::new(context.cluster.as_ref()).write_companion(stored, (context.clock)()).await
+    }
+
+    /// What a hook of this revision said when it ended, before the operation was taken over.
+    pub(crate) fn result(&self, id: &StepId) -> Option<HookResult> {
+        let companion = self.stored.as_ref()?.companion.as_ref()?;
+        companion.results.iter().find(|result| result.step == *id).map(|result| result.result.clone())
     }
 
     /// A hook is going to begin: that is written before anything else of it.
@@ -301,10 +322,13 @@ impl Recorder {
         outcome: Outcome,
         error: Option<&RunError>,
     ) -> Result<(), StoreError> {
-        if let Some(journal) = &mut self.journal {
-            journal.finish(outcome == Outcome::Succeeded);
-        }
         let Some(stored) = &mut self.stored else { return Ok(()) };
+        if let Some(journal) = &mut self.journal {
+            journal.finish(outcome);
+            if outcome != Outcome::Interrupted {
+                stored.labels.remove(UNFINISHED);
+            }
+        }
         if let (Some(companion), Some(journal)) = (&mut stored.companion, &self.journal) {
             companion.record = journal.to_value();
         }
@@ -339,7 +363,10 @@ impl Recorder {
             supersede(&mut self.others, plan, ending.superseded, &store, now).await;
         }
         store.update(stored, now).await?;
-        store.write_companion(stored, now).await?;
+        let tells = |ours: &CompanionRecord| !ours.hooks.is_empty() || !ours.results.is_empty();
+        if stored.has_companion() || stored.companion.as_ref().is_some_and(tells) {
+            store.write_companion(stored, now).await?;
+        }
         if plan.operation == Operation::Uninstall {
             supersede(&mut self.others, plan, ending.superseded, &store, now).await;
         }
@@ -360,6 +387,31 @@ impl Recorder {
         };
         Some((entry, place))
     }
+}
+
+/// Ends what an earlier command began with another plan and did not finish: another revision comes in its place. Nobody who is
+/// still at it can write either record any more.
+async fn abandon(
+    last: &mut Stored,
+    context: &Context,
+    store: &ReleaseStore<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if Unfinished::left(&last.revision()).is_none() {
+        return Ok(());
+    }
+    last.labels.remove(UNFINISHED);
+    if last.record.info.status.is_pending() {
+        let Written { status, description } = abandoned(&last.record.name);
+        (last.record.info.status, last.record.info.description) = (status, description);
+    }
+    store.update(last, now).await?;
+    let Some(companion) = &mut last.companion else { return Ok(()) };
+    let Some(mut record) = companion.unfinished() else { return Ok(()) };
+    if record.abandon(&context.options.holder).is_ok() {
+        companion.record = OperationRecord::to_value(&record);
+    }
+    store.write_companion(last, now).await
 }
 
 /// Marks other revisions. That it fails is logged only, as with Helm: of several deployed revisions the newest counts.
@@ -419,6 +471,6 @@ fn new_record(plan: &Plan, revision: &NewRevision, now: Timestamp) -> Record {
         manifest: revision.manifest.clone(),
         hooks: plan.hooks.helm.clone(),
         apply_method: Some(plan.apply_method.as_str().to_owned()),
-        rest: Map::from_iter([(MARK.to_owned(), plan.operation.as_str().into())]),
+        ..Record::default()
     }
 }

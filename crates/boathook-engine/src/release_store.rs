@@ -47,6 +47,11 @@ impl Stored {
         all.into_iter().map(|(hook, _)| hook).collect()
     }
 
+    /// Whether our own record is stored.
+    pub(crate) fn has_companion(&self) -> bool {
+        self.companion_version.is_some()
+    }
+
     /// What the rules over a history look at.
     pub fn revision(&self) -> Revision<'_> {
         Revision { record: &self.record, companion: self.companion.as_ref(), labels: &self.labels }
@@ -82,14 +87,6 @@ pub enum StoreError {
     Conflict {
         /// The release.
         name: String,
-        /// The revision.
-        revision: u32,
-    },
-    /// The revision was begun with another plan, and whoever began it is gone.
-    #[error(
-        "revision {revision} was begun with other objects, hooks or values by a command that is gone: it is marked as failed"
-    )]
-    OtherPlan {
         /// The revision.
         revision: u32,
     },
@@ -176,17 +173,28 @@ impl<'a> ReleaseStore<'a> {
     /// [`StoreError::Conflict`] if somebody did; the API's refusals.
     pub async fn write_companion(&self, stored: &mut Stored, now: Timestamp) -> Result<(), StoreError> {
         let Some(record) = &stored.companion else { return Ok(()) };
-        let mut secret = companion::encode(record, &stored.uid, Stamp::Modified(now));
-        if let Some(version) = &stored.companion_version {
-            secret.metadata_mut().insert("resourceVersion".to_owned(), version.clone().into());
-        }
-        let target = secret_at(&record.namespace, secret.name())?;
-        let answer = match self.cluster.patch(&target, &Patch::Replace(secret), &writing()).await {
-            Err(error) if error.is_not_found() => {
-                let secret = companion::encode(record, &stored.uid, Stamp::Created(now));
-                self.cluster.create(&secrets_of(Some(&record.namespace))?, &secret, &writing()).await
+        let collection = secrets_of(Some(&record.namespace))?;
+        let replace = |version: Option<&String>| {
+            let mut secret = companion::encode(record, &stored.uid, Stamp::Modified(now));
+            if let Some(version) = version {
+                secret.metadata_mut().insert("resourceVersion".to_owned(), version.clone().into());
             }
-            answer => answer,
+            secret
+        };
+        let target = secret_at(&record.namespace, &companion::secret_name(&record.name, record.version))?;
+        let answer = match &stored.companion_version {
+            Some(version) => {
+                self.cluster.patch(&target, &Patch::Replace(replace(Some(version))), &writing()).await
+            }
+            None => {
+                let new = companion::encode(record, &stored.uid, Stamp::Created(now));
+                match self.cluster.create(&collection, &new, &writing()).await {
+                    Err(error) if error.kind == ClusterErrorKind::AlreadyExists => {
+                        self.cluster.patch(&target, &Patch::Replace(replace(None)), &writing()).await
+                    }
+                    answer => answer,
+                }
+            }
         };
         match answer {
             Ok(answer) => {

@@ -86,7 +86,7 @@ pub(crate) async fn run(
         Some(Err(error)) => return hands.ended(End::NotCreated(error)),
         Some(Ok(())) => {}
     }
-    hands.facts.attempts = 1;
+    hands.facts.attempts = intent.before + 1;
     let end = hands.wait(run, id, wait).await;
     hands.ended(end)
 }

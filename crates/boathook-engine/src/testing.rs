@@ -71,6 +71,7 @@ impl Bench {
             environment: Arc::new(|name| (name == "TOKEN").then(|| "from-env".to_owned())),
             clock: Arc::new(move || Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).unwrap()),
             jitter: Arc::new(|| 1.0),
+            alive: Arc::new(|_| None),
             options: self.options.clone(),
         }
     }

@@ -1,12 +1,14 @@
 //! `boathook install`: hooks, objects, hooks, recorded as Helm records a release.
 
+use std::time::Duration;
+
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
 use boathook_engine::release_store::Listing;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
@@ -56,6 +58,8 @@ pub(crate) struct InstallArgs {
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
     #[command(flatten)]
+    lock: LockFlags,
+    #[command(flatten)]
     output: OutputFlags,
 }
 
@@ -87,7 +91,7 @@ impl InstallPlanArgs {
         charts: &Charts<'_>,
     ) -> Result<Planned, NotPlanned> {
         let choices = self.choices(false, no_revision_options());
-        let planner = self.planner(namespace, host);
+        let planner = self.planner(namespace, host, Duration::ZERO);
         planning::install(&planner, &Listing::default(), &self.source, &choices, charts).await
     }
 
@@ -95,8 +99,14 @@ impl InstallPlanArgs {
         InstallChoices { skip_crds: self.skip_crds, replace, revision }
     }
 
-    fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
-        Planner { name: &self.name, namespace, options: self.wait.with(self.flags.options()), host }
+    fn planner<'a>(
+        &'a self,
+        namespace: &'a str,
+        host: &'a dyn PluginHost,
+        patience: Duration,
+    ) -> Planner<'a> {
+        let options = self.wait.with(self.flags.options());
+        Planner { name: &self.name, namespace, options, host, patience }
     }
 }
 
@@ -114,7 +124,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
     let charts = Charts::on(&session, &host, printer);
     let planned = {
-        let planner = args.plan.planner(&session.namespace, host.as_ref());
+        let planner = args.plan.planner(&session.namespace, host.as_ref(), args.lock.patience());
         let history = planner.history(&session).await?;
         let choices = args.plan.choices(args.replace, revision);
         planning::install(&planner, &history, &args.plan.source, &choices, &charts).await
@@ -123,6 +133,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
+        wait_for_lock: args.lock.patience(),
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

@@ -1,13 +1,14 @@
 //! `boathook upgrade`: from the revision that is deployed to a new one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{HistoryFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{HistoryFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
@@ -49,6 +50,8 @@ pub(crate) struct UpgradeArgs {
     /// Roll back to the last success if the upgrade fails; objects are waited for (--wait=watcher), unless --wait says legacy
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -92,7 +95,7 @@ impl UpgradePlanArgs {
         host: &Arc<dyn PluginHost>,
         printer: &Printer,
     ) -> Result<Planned, NotPlanned> {
-        self.plan_with(session, host, printer, no_revision_options()).await
+        self.plan_with(session, host, printer, no_revision_options(), Duration::ZERO).await
     }
 
     async fn plan_with(
@@ -101,10 +104,11 @@ impl UpgradePlanArgs {
         host: &Arc<dyn PluginHost>,
         printer: &Printer,
         revision: RevisionOptions,
+        patience: Duration,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
         let (namespace, options) = (&session.namespace, self.wait.with(self.flags.options()));
-        let planner = Planner { name: &self.name, namespace, options, host: host.as_ref() };
+        let planner = Planner { name: &self.name, namespace, options, host: host.as_ref(), patience };
         let history = planner.history(session).await?;
         let choices = UpgradeChoices {
             install: self.install,
@@ -143,11 +147,12 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
     };
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let planned = args.plan.plan_with(&session, &host, printer, revision).await;
+    let planned = args.plan.plan_with(&session, &host, printer, revision, args.lock.patience()).await;
     let choices = Choices {
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
+        wait_for_lock: args.lock.patience(),
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

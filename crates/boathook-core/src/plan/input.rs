@@ -12,6 +12,7 @@ use super::{ChartInfo, Operation, ReleaseRef};
 use crate::dialect::Read;
 use crate::hook::Hook;
 use crate::manifest::Document;
+use crate::operation::UNFINISHED;
 use crate::release::basis::{self, Basis};
 use crate::release::companion::Divided;
 use crate::release::wasm_hooks::POINTER;
@@ -279,6 +280,7 @@ impl PlanInput {
     /// Labels, with the one that says where the Wasm hooks of the new revision are kept.
     fn pointed(&self, mut labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
         labels.remove(POINTER);
+        labels.remove(UNFINISHED);
         if !self.stored_hooks.ours.is_empty() {
             labels.insert(POINTER.to_owned(), self.release.revision.to_string());
         }

@@ -16,9 +16,6 @@ use crate::wasm_hook;
 
 /// The type of our Secrets.
 pub const SECRET_TYPE: &str = "boathook.dev/release.v1";
-/// The field of Helm's record by which a pending revision is known as ours even before our own record is there; a plain Helm
-/// does not read it.
-pub const MARK: &str = "boathook";
 /// The label value by which they are found.
 pub const OWNER: &str = "boathook";
 

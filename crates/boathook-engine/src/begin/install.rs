@@ -38,9 +38,9 @@ pub(super) async fn check<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
     Ok(Work { objects, departing: Vec::new() })
 }
 
-/// Creates the definitions that are not there, and waits until all new ones are served. Whether there was any to make.
+/// Creates the definitions that are not there, and waits until all are served. Whether there was any to make.
 async fn definitions(run: &mut Run<'_>) -> Result<bool, RunError> {
-    let mut created = Vec::new();
+    let (mut all, mut created) = (Vec::new(), false);
     let steps: Vec<_> = resources(run.plan, StepPhase::Crds).collect();
     for (step, resource) in steps {
         let failed = |message: String| format!("failed to install CRD {}: {message}", resource.origin.path);
@@ -63,14 +63,14 @@ async fn definitions(run: &mut Run<'_>) -> Result<bool, RunError> {
             }
         };
         finished(run, step, &target, result, None);
-        if result == ResourceResult::Created {
-            created.push(target);
-        }
+        created |= result == ResourceResult::Created;
+        all.push(target);
     }
+    // Those that were there may be of a command that died before it had waited for them.
     if !run.context.options.dry_run {
-        established(run.context, &created).await?;
+        established(run.context, &all).await?;
     }
-    Ok(!created.is_empty())
+    Ok(created)
 }
 
 fn finished(
@@ -89,9 +89,9 @@ fn finished(
 }
 
 /// Waits until the API serves what was defined: objects of the release may be of these kinds.
-async fn established(context: &Context, created: &[Target]) -> Result<(), RunError> {
+async fn established(context: &Context, all: &[Target]) -> Result<(), RunError> {
     let waiting = async {
-        for target in created {
+        for target in all {
             let mut until = |object: Option<&Object>| match object.map(kstatus) {
                 Some(Readiness::InProgress(_)) => Verdict::Waiting,
                 Some(_) | None => Verdict::Done,
@@ -102,7 +102,7 @@ async fn established(context: &Context, created: &[Target]) -> Result<(), RunErr
         Ok(())
     };
     tokio::time::timeout(ESTABLISHED, waiting).await.unwrap_or_else(|_| {
-        let names: Vec<String> = created.iter().map(|target| target.name.to_string()).collect();
+        let names: Vec<String> = all.iter().map(|target| target.name.to_string()).collect();
         let message = format!("the definitions in crds/ were not established in time: {}", names.join(", "));
         Err(RunError::new(ErrorCode::Timeout, message))
     })

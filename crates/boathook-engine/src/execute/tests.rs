@@ -54,13 +54,11 @@ async fn an_install_is_recorded_at_helms_points() {
         records(&bench),
         [
             "create Secret prod/sh.helm.release.v1.web.v1",
-            "replace Secret prod/boathook.release.v1.web.v1",
             "create Secret prod/boathook.release.v1.web.v1",
             "replace Secret prod/boathook.release.v1.web.v1", // the plugin hook is going to run
-            "replace Secret prod/boathook.release.v1.web.v1", // it is done
+            "replace Secret prod/boathook.release.v1.web.v1", // it is done, before objects change
             "replace Secret prod/boathook.release.v1.web.v1", // the Job hook is going to run
             "replace Secret prod/sh.helm.release.v1.web.v1",  // the Job hook runs
-            "replace Secret prod/boathook.release.v1.web.v1", // it is done
             "replace Secret prod/sh.helm.release.v1.web.v1",  // the end
             "replace Secret prod/boathook.release.v1.web.v1",
         ]

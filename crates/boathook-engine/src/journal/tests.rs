@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use boathook_core::HookEvent;
 use boathook_core::names::{Collection, Resource, Target};
-use boathook_core::operation::{Item, OperationRecord};
+use boathook_core::operation::{End, Item, OperationRecord, UNFINISHED};
 use boathook_core::plan::{Operation, Plan};
 use boathook_core::release::basis::{self, Wish};
 use boathook_core::release::{Status, companion};
-use boathook_core::run_event::Outcome;
+use boathook_core::run_event::{ErrorCode, Outcome};
 use boathook_core::{Gvk, Object};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -114,6 +115,7 @@ impl Cluster for Mortal {
 fn mixed(operation: Operation) -> Plan {
     let (pre, post) = match operation {
         Operation::Install => (HookEvent::PreInstall, HookEvent::PostInstall),
+        Operation::Rollback => (HookEvent::PreRollback, HookEvent::PostRollback),
         _ => (HookEvent::PreUpgrade, HookEvent::PostUpgrade),
     };
     let hooks = [
@@ -185,10 +187,16 @@ async fn every_death(operation: Operation, revision: u32) {
         let mut survived = false;
         for n in 1..60 {
             let mut bench = world();
-            if operation == Operation::Upgrade {
-                let plan = planned(&bench, Operation::Install).await;
+            let before = match operation {
+                Operation::Install => &[][..],
+                Operation::Upgrade => &[Operation::Install],
+                _ => &[Operation::Install, Operation::Upgrade],
+            };
+            for earlier in before {
+                let plan = planned(&bench, *earlier).await;
                 assert_eq!(bench.execute(&plan).await.outcome, Outcome::Succeeded);
             }
+            let rounds = before.len() + 1;
             let before = bench.plugins.calls().len();
             if !killed(&bench, operation, n, death).await {
                 survived = true;
@@ -211,15 +219,13 @@ async fn every_death(operation: Operation, revision: u32) {
             assert_eq!(story.outcome, Outcome::Succeeded, "{place}: {:#?}", story.events);
             let history = history(&bench).await;
             let statuses: Vec<&Status> = history.iter().map(|stored| &stored.record.info.status).collect();
-            let expected: &[&Status] = match operation {
-                Operation::Install => &[&Status::Deployed],
-                _ => &[&Status::Superseded, &Status::Deployed],
-            };
+            let mut expected = vec![&Status::Superseded; rounds - 1];
+            expected.push(&Status::Deployed);
             assert_eq!(statuses, expected, "{place}");
             assert_eq!(bench.cluster.object("Lease prod/boathook.web"), None, "{place}");
             // What was done does not run again, and no Job is made twice for one step.
             let calls = bench.plugins.calls();
-            let phase = if operation == Operation::Install { "pre-install" } else { "pre-upgrade" };
+            let phase = format!("pre-{}", operation.as_str());
             if finished.contains(&format!("{phase}/1")) {
                 assert_eq!(calls.len(), called, "{place}");
             }
@@ -235,7 +241,6 @@ async fn every_death(operation: Operation, revision: u32) {
                 assert_eq!(count("apply Job prod/gone"), 0, "{place}");
             }
             let all = |effect: &str| effects.iter().filter(|e| *e == effect).count();
-            let rounds = if operation == Operation::Install { 1 } else { 2 };
             assert_eq!(all("apply Job prod/gone"), rounds, "{place}: {effects:#?}");
             assert_eq!(all("apply Job prod/kept"), 2 * rounds, "{place}: {effects:#?}");
             assert_eq!(bench.cluster.object("Job prod/gone"), None, "{place}");
@@ -255,15 +260,88 @@ async fn an_upgrade_killed_at_any_write_is_finished_by_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_plan_ends_what_was_begun_as_failed() {
+async fn a_rollback_killed_at_any_write_is_finished_by_the_next() {
+    every_death(Operation::Rollback, 3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_plan_is_refused_and_begun_anew_it_ends_what_was_begun_as_failed() {
     let bench = world();
     assert!(killed(&bench, Operation::Install, 6, Death::After).await);
     let mut plan = planned(&bench, Operation::Install).await;
     plan.revision.as_mut().unwrap().manifest.push_str("# changed\n");
     let story = bench.execute(&plan).await;
-    assert_eq!(story.outcome, Outcome::Failed);
-    assert!(story.error().message.contains("begun with other objects"), "{}", story.error().message);
+    assert_eq!((story.outcome, story.error().code), (Outcome::Refused, ErrorCode::Locked));
+    let history_of = history(&bench).await;
+    let wish = Wish { anew: true, ..Wish::default() };
+    let basis = basis::find(Operation::Upgrade, wish, "web", &revisions(&history_of)).unwrap();
+    let mut anew = mixed(Operation::Upgrade);
+    (anew.release.revision, anew.basis) = (basis.revision, basis);
+    assert_eq!(bench.execute(&anew).await.outcome, Outcome::Succeeded);
     let history = history(&bench).await;
-    assert_eq!(history[0].record.info.status, Status::Failed);
-    assert_eq!(planned(&bench, Operation::Upgrade).await.release.revision, 2, "the next one begins");
+    let told: Vec<String> = history
+        .iter()
+        .map(|stored| format!("{} {}", stored.record.info.status, stored.record.info.description))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "superseded Release \"web\" failed: not finished by the command that began it",
+            "deployed Upgrade complete"
+        ]
+    );
+    let record = OperationRecord::read(history[0].companion.clone().unwrap().record.unwrap()).unwrap();
+    assert_eq!(record.end(), Some(End::Abandoned));
+    assert!(history.iter().all(|stored| !stored.labels.contains_key(UNFINISHED)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_operation_is_failed_for_helm_and_gone_on_with() {
+    let bench = Bench::new();
+    bench.plugins.script([Attempt::Ends(Vec::new(), Ok(Default::default()))]);
+    let complete = || Change::Status(json!({"conditions": [{"type": "Complete", "status": "True"}]}));
+    bench.cluster.script("Job prod/kept", [complete(), complete()]);
+    // The second Job hangs until the user has enough.
+    let plan = planned(&bench, Operation::Install).await;
+    let cancel = bench.cancel.clone();
+    let (story, ()) = tokio::join!(bench.execute(&plan), async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.cancel();
+    });
+    assert_eq!(story.outcome, Outcome::Interrupted);
+    assert_eq!(
+        story.error().hint.as_deref(),
+        Some("run the same command again: it goes on where this one stopped")
+    );
+    assert_eq!(history(&bench).await[0].record.info.status, Status::Failed);
+    assert_eq!(bench.cluster.object("Lease prod/boathook.web"), None);
+    bench.cluster.script("Job prod/gone", [complete()]);
+    let bench = Bench { cancel: CancellationToken::new(), ..bench };
+    let plan = planned(&bench, Operation::Install).await;
+    assert!(plan.basis.resumes);
+    let story = bench.execute(&plan).await;
+    assert_eq!(story.outcome, Outcome::Succeeded, "{:#?}", story.events);
+    assert_eq!(bench.plugins.calls().len(), 1, "it was done");
+    let made = bench.cluster.effects();
+    assert_eq!(made.iter().filter(|effect| *effect == "apply Job prod/gone").count(), 1, "it was adopted");
+    assert_eq!(history(&bench).await[0].record.info.status, Status::Deployed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_hooks_of_its_own_nothing_is_written_but_what_helm_writes_and_the_lease() {
+    let bench = Bench::new();
+    let plan = plans::install(&[], &[config_map("a")]);
+    assert_eq!(bench.execute(&plan).await.outcome, Outcome::Succeeded);
+    let reads = |call: &String| call.starts_with("get ") || call.starts_with("list ");
+    let writes: Vec<String> = bench.cluster.calls().into_iter().filter(|call| !reads(call)).collect();
+    assert_eq!(
+        writes,
+        [
+            "create Lease prod/boathook.web",
+            "create Secret prod/sh.helm.release.v1.web.v1",
+            "apply ConfigMap prod/a",
+            "replace Secret prod/sh.helm.release.v1.web.v1",
+            "delete Lease prod/boathook.web"
+        ]
+    );
 }
