@@ -7,6 +7,7 @@ mod faults;
 mod hooks;
 mod node;
 mod place;
+mod recovery;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -35,7 +36,8 @@ macro_rules! tests {
 const ANYWHERE: &[(&str, &[Test])] = &[("examples", examples::TESTS), ("faults", faults::TESTS)];
 
 /// Tests whose containers share files and ports with this machine: they need the cluster that is started here.
-const HERE: &[(&str, &[Test])] = &[("hooks", hooks::TESTS), ("node", node::TESTS), ("serve", serve::TESTS)];
+const HERE: &[(&str, &[Test])] =
+    &[("hooks", hooks::TESTS), ("node", node::TESTS), ("recovery", recovery::TESTS), ("serve", serve::TESTS)];
 
 /// Most tests wait for controllers most of the time.
 const AT_ONCE: usize = 6;
