@@ -51,11 +51,14 @@ impl Process {
     }
 }
 
-/// When a process was started, in ticks since the machine was; nothing if there is no such process.
+/// When a process was started, in ticks since the machine was; nothing if there is no such process, or only what its parent has
+/// not asked for yet.
 fn started(id: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name of its program, in parentheses, may hold anything; `state` and 18 numbers come between it and the time.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    // The name of its program, in parentheses, may hold anything; its state comes next, and 18 numbers before the time.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let ended = matches!(fields.next()?, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| !ended)
 }
 
 /// Who we are: unique for the process.
@@ -94,6 +97,11 @@ mod tests {
         );
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let id = child.id();
+        let gone = || told(Process { id, started: started(id).unwrap_or_default(), ..own.clone() });
+        while gone() == Some(true) {
+            std::thread::yield_now();
+        }
+        assert_eq!(gone(), Some(false), "it ended, and nobody asked for it yet");
         child.wait().unwrap();
         assert_eq!(told(Process { id, ..own.clone() }), Some(false), "gone");
         assert_eq!(

@@ -23,6 +23,8 @@ use crate::fault;
 
 /// How often the lease of somebody else is looked at, and how soon a renewal that failed is tried again.
 const LOOK: Duration = Duration::from_secs(1);
+/// How the API server refuses what is new in a namespace that goes: by the same code as a right that is missing.
+const TERMINATING: &str = "because it is being terminated";
 /// Nobody waits longer than this for a lease to be given back: it ends by itself.
 const GIVE_BACK: Duration = Duration::from_secs(2);
 
@@ -38,7 +40,7 @@ pub(crate) struct Lease {
 pub(crate) enum Acquired {
     /// It is ours.
     Lease(Lease),
-    /// The namespace is not there yet.
+    /// The namespace is not there yet, or not any more.
     NoNamespace,
     /// The user may not use leases, in the words of the API.
     NotAllowed(String),
@@ -160,7 +162,9 @@ impl Lease {
                 Err(error)
                     if matches!(error.kind, ClusterErrorKind::Conflict | ClusterErrorKind::AlreadyExists) => {
                 }
-                Err(error) if error.is_not_found() && is_new => return Ok(Acquired::NoNamespace),
+                Err(error) if is_new && (error.is_not_found() || error.message.ends_with(TERMINATING)) => {
+                    return Ok(Acquired::NoNamespace);
+                }
                 Err(error) if error.is_not_found() => {}
                 Err(error) if error.kind == ClusterErrorKind::Forbidden => {
                     return Ok(Acquired::NotAllowed(error.message));

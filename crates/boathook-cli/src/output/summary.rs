@@ -131,6 +131,8 @@ fn end(report: &Report) -> String {
     for diagnostic in &report.diagnostics {
         let lead = format!("  {} ", paint(WARNING, "note"));
         out += &indent(&safe::lines(&diagnostic.message), &lead, "       ");
+        let help = diagnostic.help.as_deref().unwrap_or_default();
+        out += &indent(&safe::lines(help), "       ", "       ");
     }
     out
 }
