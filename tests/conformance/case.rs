@@ -67,7 +67,7 @@ pub(crate) struct Doing {
     /// As on the command line.
     #[serde(default)]
     pub(crate) options: CaseOptions,
-    /// Objects that somebody makes before, as manifests.
+    /// Objects that somebody makes before, or puts in the place of what is there, as manifests.
     #[serde(default)]
     pub(crate) cluster: String,
     /// Requests that the cluster refuses.

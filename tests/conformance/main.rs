@@ -14,6 +14,8 @@
 //! | `uninstall.txt` | the ordinary documents in the order in which an uninstall deletes them |
 //! | `diagnostics.txt` | what is said of the input |
 //! | `requests.txt` | what is written to the cluster, in order |
+//! | `reads.txt` | what is read from the cluster, in order |
+//! | `withheld.txt` | what a dry run would have done |
 //! | `stored.txt` | all revisions afterwards, and the hooks of the newest |
 //! | `outcome.txt` | what the user is told, and what became of the ordinary objects |
 //! | `logs.txt` | what hooks wrote |
@@ -48,8 +50,10 @@ const READING: [Expected<Reading>; 7] = [
 ];
 
 /// Expected files of what was executed. A case with one of them runs.
-const RUNNING: [Expected<world::Story>; 6] = [
+const RUNNING: [Expected<world::Story>; 8] = [
     ("requests.txt", show::requests),
+    ("reads.txt", show::reads),
+    ("withheld.txt", show::withheld),
     ("stored.txt", show::stored),
     ("outcome.txt", show::outcome),
     ("logs.txt", show::logs),

@@ -22,6 +22,7 @@ pub(crate) struct Recording {
     /// Nothing is sent any more.
     killed: CancellationToken,
     requests: Mutex<Vec<String>>,
+    reads: Mutex<Vec<String>>,
 }
 
 impl Recording {
@@ -31,12 +32,21 @@ impl Recording {
         triggers: Vec<(String, CancellationToken)>,
         killed: CancellationToken,
     ) -> Self {
-        Self { inner, refusals, triggers, killed, requests: Mutex::default() }
+        Self { inner, refusals, triggers, killed, requests: Mutex::default(), reads: Mutex::default() }
     }
 
     /// The requests that write, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The requests that look, in order.
+    pub(crate) fn reads(&self) -> Vec<String> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn read(&self, line: String) {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
     async fn write(
@@ -92,10 +102,12 @@ impl Cluster for Recording {
     }
 
     async fn get(&self, target: &Target) -> Result<Object, ClusterError> {
+        self.read(format!("get {}", target.reference().slug()));
         self.inner.get(target).await
     }
 
     async fn list(&self, collection: &Collection, options: &ListOptions) -> Result<Page, ClusterError> {
+        self.read(format!("list {}", collection.resource.gvk.kind));
         self.inner.list(collection, options).await
     }
 

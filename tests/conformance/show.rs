@@ -1,8 +1,9 @@
 //! What a case gave, as texts that are easy to read and to compare.
 
+use boathook_core::effect::Effect;
 use boathook_core::hook::{Action, OutputLogPolicy};
 use boathook_core::plan::{HookRun, HookWait, StepAction};
-use boathook_core::report::ResourceReport;
+use boathook_core::report::{ResourceReport, Withheld};
 use boathook_core::{Hook, Severity, order};
 use boathook_engine::release_store::Stored;
 use serde_json::Value;
@@ -122,6 +123,32 @@ fn chapters(story: &Story, text: impl Fn(&Chapter) -> String) -> String {
 
 pub(crate) fn requests(story: &Story) -> String {
     chapters(story, |chapter| lines(chapter.requests.iter().cloned()))
+}
+
+pub(crate) fn reads(story: &Story) -> String {
+    chapters(story, |chapter| lines(chapter.reads.iter().cloned()))
+}
+
+/// What a dry run would have done, and to which fields.
+pub(crate) fn withheld(story: &Story) -> String {
+    let one = |withheld: &Withheld| {
+        let (word, object, fields) = match &withheld.effect {
+            Effect::Create { object, .. } => ("create", object, None),
+            Effect::Change { object, fields } => ("change", object, fields.as_ref()),
+            Effect::Delete { object } => ("delete", object, None),
+            Effect::Send { request } => return format!("{} send {request}", withheld.step.0),
+        };
+        let value = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), Value::to_string);
+        let fields = fields
+            .into_iter()
+            .flatten()
+            .map(|field| format!("\n  {}: {} -> {}", field.path, value(&field.before), value(&field.after)));
+        format!("{} {word} {}{}", withheld.step.0, object.slug(), fields.collect::<String>())
+    };
+    chapters(story, |chapter| match &chapter.report {
+        Ok(report) => lines(report.withheld.iter().map(one)),
+        Err(reason) => format!("{reason}\n"),
+    })
 }
 
 /// All revisions, and the hooks of the newest.

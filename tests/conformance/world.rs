@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use boathook_core::names::{Collection, Namespace, Plural, Resource};
+use boathook_core::names::{Collection, Name, Namespace, Plural, Resource, Target};
 use boathook_core::operation::Timings;
 use boathook_core::plugin::PluginInfo;
 use boathook_core::{Gvk, Plan, Report, Source, manifest};
 use boathook_embedded::Embedded;
-use boathook_engine::cluster::{Cluster, ListOptions, WriteOptions};
+use boathook_engine::cluster::{Cluster, ClusterErrorKind, ListOptions, Patch, WriteOptions};
 use boathook_engine::plugin_host::{PluginCall, PluginError, PluginHost, PluginReference, PluginReport};
 use boathook_engine::release_store::{ReleaseStore, Stored, revisions};
 use boathook_engine::{Context, Options};
@@ -38,6 +38,8 @@ pub(crate) struct Chapter {
     pub(crate) operation: String,
     /// The requests that write.
     pub(crate) requests: Vec<String>,
+    /// The requests that look.
+    pub(crate) reads: Vec<String>,
     /// All revisions afterwards, oldest first.
     pub(crate) history: Vec<Stored>,
     /// The fold of the run events, or why there is none: a refusal's words, or `killed`.
@@ -61,13 +63,14 @@ async fn run(case: &Case) -> datatest_stable::Result<Story> {
         }
         let before = store.history(NAMESPACE, "web").await?.releases;
         let planned = case.plan(doing, &revisions(&before))?;
-        let (requests, report) = match planned {
-            Err(refusal) => (Vec::new(), Err(refusal.message)),
+        let (requests, reads, report) = match planned {
+            Err(refusal) => (Vec::new(), Vec::new(), Err(refusal.message)),
             Ok(reading) => carry_out(&cluster, doing, &reading.plan).await?,
         };
         chapters.push(Chapter {
             operation: doing.operation.clone(),
             requests,
+            reads,
             history: store.history(NAMESPACE, "web").await?.releases,
             report,
         });
@@ -75,7 +78,8 @@ async fn run(case: &Case) -> datatest_stable::Result<Story> {
     Ok(Story { chapters, left: left(cluster.as_ref()).await? })
 }
 
-type CarriedOut = (Vec<String>, Result<Box<Report>, String>);
+/// The requests that write, those that look, and the report.
+type CarriedOut = (Vec<String>, Vec<String>, Result<Box<Report>, String>);
 
 async fn carry_out(
     cluster: &Arc<dyn Cluster>,
@@ -116,10 +120,10 @@ async fn carry_out(
         _ = boathook_engine::execute(plan, &context, &mut emit) => true,
     };
     if !ended {
-        return Ok((recording.requests(), Err("killed".to_owned())));
+        return Ok((recording.requests(), recording.reads(), Err("killed".to_owned())));
     }
     let report = Report::from_events(&events).ok_or("the operation said nothing")?;
-    Ok((recording.requests(), Ok(Box::new(report))))
+    Ok((recording.requests(), recording.reads(), Ok(Box::new(report))))
 }
 
 /// The kinds that cases use, without the records.
@@ -166,7 +170,13 @@ async fn fill(cluster: &dyn Cluster, text: &str) -> datatest_stable::Result<()> 
             true => Some(Namespace::new(object.namespace().unwrap_or(NAMESPACE))?),
             false => None,
         };
-        cluster.create(&Collection { resource, namespace }, object, &WriteOptions::by("before")).await?;
+        let target = Target { resource, namespace, name: Name::new(object.name())? };
+        let Target { resource, namespace, .. } = target.clone();
+        let collection = Collection { resource, namespace };
+        let created = cluster.create(&collection, object, &WriteOptions::by("before")).await;
+        if created.is_err_and(|error| error.kind == ClusterErrorKind::AlreadyExists) {
+            cluster.patch(&target, &Patch::Replace(object.clone()), &WriteOptions::by("between")).await?;
+        }
     }
     Ok(())
 }

@@ -84,7 +84,7 @@ fn a_dry_run_tells_what_it_would_change() {
         + ConfigMap default/a
             data.k  "v"
             metadata.annotations["boathook.dev/release"]  "default/plugin-run"
-    Done for release plugin-run in default · [duration]
+    Dry run: nothing was changed · [duration]
       1 hook: 1 succeeded
     --- stderr
       ok      pre-install   WasmHook/ensure  created ConfigMap default/a  [duration]
@@ -96,7 +96,7 @@ fn a_dry_run_tells_what_it_would_change() {
       pre-install  WasmHook/ensure
         ~ ConfigMap default/a
             data.k  "v" → "w"
-    Done for release plugin-run in default · [duration]
+    Dry run: nothing was changed · [duration]
       1 hook: 1 succeeded
     --- stderr
       ok      pre-install   WasmHook/ensure  applied ConfigMap default/a  [duration]

@@ -11,6 +11,7 @@ mod cli_chart;
 mod cli_chart_hostile;
 mod cli_chart_sources;
 mod cli_clusters;
+mod cli_dry_run;
 mod cli_examples;
 mod cli_hostile;
 mod cli_json;

@@ -9,6 +9,7 @@ mod node;
 mod place;
 mod recovery;
 mod serve;
+mod unchanged;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -36,8 +37,13 @@ macro_rules! tests {
 const ANYWHERE: &[(&str, &[Test])] = &[("examples", examples::TESTS), ("faults", faults::TESTS)];
 
 /// Tests whose containers share files and ports with this machine: they need the cluster that is started here.
-const HERE: &[(&str, &[Test])] =
-    &[("hooks", hooks::TESTS), ("node", node::TESTS), ("recovery", recovery::TESTS), ("serve", serve::TESTS)];
+const HERE: &[(&str, &[Test])] = &[
+    ("hooks", hooks::TESTS),
+    ("node", node::TESTS),
+    ("recovery", recovery::TESTS),
+    ("serve", serve::TESTS),
+    ("unchanged", unchanged::TESTS),
+];
 
 /// Most tests wait for controllers most of the time.
 const AT_ONCE: usize = 6;

@@ -56,6 +56,39 @@ impl From<WaitArg> for WaitStrategy {
     }
 }
 
+/// How far an operation goes that changes nothing (`--dry-run`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRunArg {
+    /// No dry run
+    #[default]
+    #[value(alias = "false")]
+    None,
+    /// Show the plan, as `boathook plan` does
+    #[value(alias = "true")]
+    Client,
+    /// Run it: the API checks every write and keeps none
+    Server,
+}
+
+/// Whether something is to change.
+#[derive(Args, Clone)]
+pub(crate) struct DryRunFlags {
+    /// Change nothing. client (bare --dry-run) shows the plan; server runs it, plugins included: the API checks every write and
+    /// keeps none, HTTP requests are not sent, and what would change is shown field by field
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = DryRunArg::None,
+        default_missing_value = "client",
+        hide_default_value = true,
+        value_name = "client|server"
+    )]
+    pub(crate) dry_run: DryRunArg,
+}
+
 /// What is waited for after objects were applied.
 #[derive(Args, Clone)]
 pub(crate) struct WaitFlags {

@@ -41,6 +41,16 @@ pub(crate) enum Format {
     Json,
 }
 
+impl From<RunFormat> for Format {
+    /// How something is shown instead of run.
+    fn from(format: RunFormat) -> Self {
+        match format {
+            RunFormat::Text => Self::Text,
+            RunFormat::Json | RunFormat::Jsonl => Self::Json,
+        }
+    }
+}
+
 /// Writes to stdout and stderr. A reader that went away is no error: there is nobody left to tell.
 pub(crate) struct Printer {
     color: ColorChoice,

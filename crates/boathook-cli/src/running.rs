@@ -20,7 +20,9 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::plan;
 use crate::error::{CliError, USAGE};
+use crate::flags::DryRunArg;
 use crate::holder;
 use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, release, summary, test_logs};
 use crate::planning::{NotPlanned, Planned, Refusal};
@@ -45,7 +47,7 @@ pub(crate) struct OutputFlags {
 pub(crate) struct Choices {
     pub(crate) create_namespace: bool,
     pub(crate) take_ownership: bool,
-    pub(crate) dry_run: bool,
+    pub(crate) dry_run: DryRunArg,
     pub(crate) force_conflicts: bool,
     pub(crate) propagation: Propagation,
     pub(crate) wait_for_lock: Duration,
@@ -68,6 +70,10 @@ pub(crate) async fn carry_out(
     if choices.force_conflicts && planned.plan.apply_method == ApplyMethod::ClientSide {
         return Err(CliError::new(USAGE, "forceConflicts enabled when serverSideApply disabled")
             .hint("--force-conflicts needs server-side apply: --server-side=true"));
+    }
+    if choices.dry_run == DryRunArg::Client {
+        session.close().await?;
+        return plan::show(planned, output.output.into(), printer);
     }
     if let Some(code) = refuse(&planned, output, printer)? {
         return Ok(code);
@@ -132,7 +138,7 @@ async fn run(
             wait_for_lock: choices.wait_for_lock,
             create_namespace: choices.create_namespace,
             take_ownership: choices.take_ownership,
-            dry_run: choices.dry_run,
+            dry_run: choices.dry_run == DryRunArg::Server,
             force_conflicts: choices.force_conflicts,
             propagation: choices.propagation,
         },
@@ -156,7 +162,7 @@ async fn run(
     }
     if output.output == RunFormat::Text {
         summary::print(printer, &report, &summary::steps(plan));
-        if report.outcome == Outcome::Succeeded {
+        if report.outcome == Outcome::Succeeded && !report.dry_run {
             let notes = plan.revision.as_ref().and_then(|revision| revision.notes.as_ref());
             // A rollback brings the old notes back; Helm does not print them.
             let shown = notes.filter(|_| plan.operation != Operation::Rollback);

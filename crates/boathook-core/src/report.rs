@@ -29,6 +29,9 @@ pub struct Report {
     pub operation: String,
     /// Which release, and what became of it.
     pub release: ReportedRelease,
+    /// Nothing was kept: see `withheld`.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub dry_run: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// The exit code of the command.
@@ -219,7 +222,8 @@ impl Report {
 
     fn started(event: &RunEvent) -> Option<Self> {
         match &event.what {
-            Happening::OperationStarted { operation, release, hooks, .. } => Some(Self {
+            Happening::OperationStarted { operation, release, hooks, dry_run, .. } => Some(Self {
+                dry_run: *dry_run,
                 hooks: hooks.iter().map(HookReport::planned).collect(),
                 ..Self::begun(operation, release, event.time)
             }),
@@ -238,6 +242,7 @@ impl Report {
                 revision: release.revision,
                 status: None,
             },
+            dry_run: false,
             outcome: Outcome::Interrupted,
             exit_code: 130,
             started_at: at,
@@ -357,6 +362,7 @@ mod tests {
                     release: ReleaseRef { name: "web".into(), namespace: "prod".into(), revision: 1 },
                     hooks: vec![label("pre-install/1"), label("pre-install/2")],
                     resources: 1,
+                    dry_run: false,
                 },
             ),
             at(1_001, Happening::StepStarted { step: first.clone(), resource: None }),

@@ -39,6 +39,9 @@ pub enum Happening {
         hooks: Vec<HookLabel>,
         /// How many ordinary objects.
         resources: usize,
+        /// Nothing is kept: the API checks every write.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        dry_run: bool,
     },
     /// A step begins.
     StepStarted {

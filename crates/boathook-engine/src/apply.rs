@@ -1,95 +1,143 @@
-//! The ordinary objects that a revision has. A first creation goes kind by kind, neighbours of one kind at once; a change of
-//! what is there goes one by one. The order itself is the plan's.
+//! The ordinary objects that a revision has: kind by kind, neighbours of one kind at once. The order itself is the plan's.
 
 mod change;
+mod live;
 
+use std::collections::BTreeMap;
+
+use boathook_core::effect::Effect;
 use boathook_core::names::Target;
-use boathook_core::plan::{Operation, StepId};
+use boathook_core::plan::{Operation, ResourceStep, Step, StepId};
 use boathook_core::run_event::{Happening, ResourceResult, RunError};
 use tokio::task::JoinSet;
 
-use self::change::Hand;
+use self::change::{Done, Failure, Hand};
 use crate::at_once::AT_ONCE;
 use crate::begin::Prepared;
 use crate::run::{Placed, Run, Stop};
 
 /// Applies everything.
-pub(crate) async fn apply(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
+pub(crate) async fn apply(
+    run: &mut Run<'_>,
+    prepared: Vec<Prepared<'_>>,
+    unborn: Vec<(&Step, &ResourceStep)>,
+) -> Result<(), Stop> {
+    if run.context.options.dry_run {
+        let sent = prepared.iter().map(|object| object.resource);
+        for resource in sent.chain(unborn.iter().map(|(_, resource)| *resource)) {
+            run.unborn.made(&resource.object, &run.plan.release.namespace);
+        }
+    }
+    for (step, ResourceStep { object, reference, .. }) in unborn {
+        let (step, resource) = (step.id.clone(), reference.clone());
+        run.emit(Happening::StepStarted { step: step.clone(), resource: Some(resource.clone()) });
+        run.withhold(&step, Effect::of_write(resource.clone(), None, object));
+        run.emit(Happening::ResourceFinished {
+            step,
+            resource,
+            result: ResourceResult::Created,
+            error: None,
+        });
+    }
     run.applied = prepared.iter().map(|object| object.located.target.clone()).collect();
-    let creates =
-        run.plan.operation == Operation::Install && prepared.iter().all(|object| object.existing.is_none());
+    let creates = run.plan.operation == Operation::Install && prepared.iter().all(|object| !object.adopted);
     if creates { create(run, prepared).await } else { update(run, prepared).await }
 }
 
 /// As with Helm, an error does not keep the other batches from being created; all errors are joined at the end.
 async fn create(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
-    let mut errors = Vec::new();
-    let mut rest = prepared.into_iter().peekable();
-    while let Some(first) = rest.next() {
-        if run.context.cancel.is_cancelled() {
-            return Err(Stop::Interrupted);
-        }
-        let kind = first.located.target.resource.gvk.kind.clone();
-        let mut batch = vec![first];
-        while let Some(next) = rest.next_if(|next| next.located.target.resource.gvk.kind == kind) {
-            batch.push(next);
-        }
-        errors.extend(create_batch(run, batch).await.ok_or(Stop::Interrupted)?);
-    }
-    joined(errors, "\n")
-}
-
-/// Creates objects at once. `None`: cancelled.
-async fn create_batch(run: &mut Run<'_>, batch: Vec<Prepared<'_>>) -> Option<Vec<RunError>> {
     // Helm never forces a creation.
     let mut hand = Hand::of(run);
     hand.force = false;
     let mut errors = Vec::new();
-    let mut working = JoinSet::new();
-    let mut waiting = batch.into_iter();
-    loop {
-        while working.len() < AT_ONCE {
-            let Some(Prepared { step, located, .. }) = waiting.next() else { break };
-            started(run, &step.id, &located.target);
-            let (hand, id) = (hand.clone(), step.id.clone());
-            working.spawn(async move {
+    for batch in by_kind(&prepared) {
+        let creations = batch.iter().map(|object| {
+            let (hand, located) = (hand.clone(), object.located.clone());
+            let creating = async move {
                 let created = hand.create(&located).await;
-                (id, located.target, created)
-            });
-        }
-        let (step, target, created) = match run.context.unless_cancelled(working.join_next()).await? {
-            None => return Some(errors),
-            Some(Ok(finished)) => finished,
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-        };
-        errors.extend(finished(run, step, target, created.map(|uid| (ResourceResult::Created, uid))));
+                created.map_err(|error| Failure { error, stops: false })
+            };
+            (object.step, &object.located.target, creating)
+        });
+        errors.extend(at_once(run, creations).await?);
     }
+    joined(errors, "\n")
 }
 
-/// One by one. As with Helm, an object that cannot be looked at or created stops everything; patches that are refused are
-/// collected.
+/// Looks at what is there of a batch, and changes what is not so already. As with Helm, an object that cannot be looked at or
+/// created stops everything; patches that are refused are collected.
 async fn update(run: &mut Run<'_>, prepared: Vec<Prepared<'_>>) -> Result<(), Stop> {
     let hand = Hand::of(run);
     let mut errors = Vec::new();
-    for Prepared { step, resource, located, existing } in prepared {
-        started(run, &step.id, &located.target);
-        let changing = hand.update(&located, resource.original.as_ref(), existing.is_some());
-        let done = run.context.unless_cancelled(changing).await.ok_or(Stop::Interrupted)?;
-        let (stops, done) = match done {
-            Ok(done) => (false, Ok(done)),
-            Err(failure) => (failure.stops, Err(failure.error)),
-        };
-        let error = finished(run, step.id.clone(), located.target, done);
-        match error {
-            Some(error) if stops => return Err(Stop::failed(error)),
-            error => errors.extend(error),
-        }
+    for batch in by_kind(&prepared) {
+        let looking = hand.look(batch);
+        let found = run.context.unless_cancelled(looking).await.ok_or(Stop::Interrupted)?;
+        let updates = batch.iter().zip(found).map(|(object, live)| {
+            let (hand, located, adopted) = (hand.clone(), object.located.clone(), object.adopted);
+            let original = object.resource.original.clone();
+            let updating = async move { hand.update(&located, original.as_ref(), adopted, live).await };
+            (object.step, &object.located.target, updating)
+        });
+        errors.extend(at_once(run, updates).await?);
     }
     joined(errors, " && ")
 }
 
-fn started(run: &mut Run<'_>, step: &StepId, target: &Target) {
-    run.emit(Happening::StepStarted { step: step.clone(), resource: Some(target.reference()) });
+/// Neighbours of one kind.
+fn by_kind<'o, 'p>(prepared: &'o [Prepared<'p>]) -> impl Iterator<Item = &'o [Prepared<'p>]> {
+    let kind = |object: &Prepared<'p>| object.located.target.resource.gvk.kind.clone();
+    prepared.chunk_by(move |a, b| kind(a) == kind(b))
+}
+
+/// Deals with objects at once, and tells of them in their order; the errors that stop nothing. After one that does, nothing new is
+/// begun.
+async fn at_once<'a, F>(
+    run: &mut Run<'_>,
+    tasks: impl Iterator<Item = (&'a Step, &'a Target, F)>,
+) -> Result<Vec<RunError>, Stop>
+where
+    F: Future<Output = Result<Done, Failure>> + Send + 'static,
+{
+    if run.context.cancel.is_cancelled() {
+        return Err(Stop::Interrupted);
+    }
+    let mut tasks = tasks.enumerate();
+    let mut working = JoinSet::new();
+    // What is done, and has one before it that is not.
+    let mut done: BTreeMap<usize, (StepId, Target, Result<Done, Failure>)> = BTreeMap::new();
+    let mut told = 0;
+    let (mut stopping, mut stop) = (false, None);
+    let mut errors = Vec::new();
+    loop {
+        while working.len() < AT_ONCE && !stopping {
+            let Some((index, (step, target, task))) = tasks.next() else { break };
+            run.emit(Happening::StepStarted { step: step.id.clone(), resource: Some(target.reference()) });
+            let (id, target) = (step.id.clone(), target.clone());
+            working.spawn(async move { (index, id, target, task.await) });
+        }
+        match run.context.unless_cancelled(working.join_next()).await {
+            None => {
+                for (step, target, answer) in done.into_values() {
+                    finished(run, step, target, answer);
+                }
+                return Err(Stop::Interrupted);
+            }
+            Some(None) => return stop.map_or(Ok(errors), |error| Err(Stop::failed(error))),
+            Some(Some(Ok((index, step, target, answer)))) => {
+                stopping |= matches!(&answer, Err(failure) if failure.stops);
+                done.insert(index, (step, target, answer));
+            }
+            Some(Some(Err(error))) => std::panic::resume_unwind(error.into_panic()),
+        }
+        while let Some((step, target, answer)) = done.remove(&told) {
+            told += 1;
+            let stops = matches!(&answer, Err(failure) if failure.stops);
+            match finished(run, step, target, answer) {
+                Some(error) if stops => stop = stop.or(Some(error)),
+                error => errors.extend(error),
+            }
+        }
+    }
 }
 
 /// Tells what became of an object, and remembers it if it is new.
@@ -97,17 +145,20 @@ fn finished(
     run: &mut Run<'_>,
     step: StepId,
     target: Target,
-    done: Result<(ResourceResult, Option<String>), RunError>,
+    done: Result<Done, Failure>,
 ) -> Option<RunError> {
     let resource = target.reference();
     let (result, error) = match done {
-        Ok((result, uid)) => {
+        Ok(Done { result, uid, effect }) => {
+            if let Some(effect) = effect {
+                run.withhold(&step, effect);
+            }
             if result == ResourceResult::Created {
                 run.created.push(Placed { target, uid });
             }
             (result, None)
         }
-        Err(error) => (ResourceResult::Failed, Some(error)),
+        Err(failure) => (ResourceResult::Failed, Some(failure.error)),
     };
     run.emit(Happening::ResourceFinished { step, resource, result, error: error.clone() });
     error

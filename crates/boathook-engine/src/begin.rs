@@ -19,6 +19,7 @@ use crate::fault;
 use crate::lease::{Acquired, Lease};
 use crate::release_store::{ReleaseStore, StoreError, Stored, revisions};
 use crate::run::{Run, Stop};
+use crate::unborn::Unborn;
 
 /// Helm's words where an object of the revision on the cluster has no place.
 const CURRENT_UNBUILT: &str = "unable to build kubernetes objects from current release manifest: ";
@@ -33,6 +34,8 @@ pub(crate) struct Work<'p> {
     pub(crate) objects: Vec<Prepared<'p>>,
     /// The ordinary objects that leave the release, in order.
     pub(crate) departing: Vec<Departing<'p>>,
+    /// The ordinary objects that a dry run cannot send.
+    pub(crate) unborn: Vec<(&'p Step, &'p ResourceStep)>,
 }
 
 /// Begins the operation of a run.
@@ -80,10 +83,13 @@ async fn lock(run: &mut Run<'_>, namespace: Namespace) -> Result<(), Stop> {
 async fn check<'p>(run: &mut Run<'p>) -> Result<(Vec<Stored>, Work<'p>), Stop> {
     let (plan, context) = (run.plan, run.context);
     let history = history(plan, context).await?;
+    if context.options.dry_run {
+        run.unborn = Unborn::of(plan, context).await;
+    }
     let work = match plan.operation {
         Operation::Install => install::check(run).await?,
-        Operation::Upgrade => upgrade(plan, context).await.map_err(Stop::refused)?,
-        Operation::Rollback => rollback(plan, context).await.map_err(Stop::refused)?,
+        Operation::Upgrade => upgrade(plan, context, &run.unborn).await.map_err(Stop::refused)?,
+        Operation::Rollback => rollback(plan, context, &run.unborn).await.map_err(Stop::refused)?,
         Operation::Uninstall => uninstall(plan, context).await.map_err(Stop::refused)?,
         Operation::Test | Operation::Run(_) => Work::default(),
     };
@@ -118,25 +124,25 @@ async fn history(plan: &Plan, context: &Context) -> Result<Vec<Stored>, Stop> {
     }
 }
 
-async fn upgrade<'p>(plan: &'p Plan, context: &Context) -> Result<Work<'p>, RunError> {
+async fn upgrade<'p>(plan: &'p Plan, context: &Context, unborn: &Unborn) -> Result<Work<'p>, RunError> {
     let texts = Texts { unbuilt: "", conflict: Some("unable to continue with update: ") };
     let departing = objects::departing(context, plan, CURRENT_UNBUILT).await?;
-    let objects = objects::prepare(context, plan, &texts).await?;
-    Ok(Work { objects, departing })
+    let work = objects::prepare(context, plan, unborn, &texts).await?;
+    Ok(Work { departing, ..work })
 }
 
 /// A rollback adopts without asking, as Helm has it: it is the way out of a half-done upgrade.
-async fn rollback<'p>(plan: &'p Plan, context: &Context) -> Result<Work<'p>, RunError> {
+async fn rollback<'p>(plan: &'p Plan, context: &Context, unborn: &Unborn) -> Result<Work<'p>, RunError> {
     let unbuilt = "unable to build kubernetes objects from new release manifest: ";
     let departing = objects::departing(context, plan, CURRENT_UNBUILT).await?;
-    let objects = objects::prepare(context, plan, &Texts { unbuilt, conflict: None }).await?;
-    Ok(Work { objects, departing })
+    let work = objects::prepare(context, plan, unborn, &Texts { unbuilt, conflict: None }).await?;
+    Ok(Work { departing, ..work })
 }
 
 async fn uninstall<'p>(plan: &'p Plan, context: &Context) -> Result<Work<'p>, RunError> {
     let unbuilt = "unable to build kubernetes objects for delete: ";
     let departing = objects::departing(context, plan, unbuilt).await?;
-    Ok(Work { objects: Vec::new(), departing })
+    Ok(Work { departing, ..Work::default() })
 }
 
 /// Makes the record, or takes the one that is there.

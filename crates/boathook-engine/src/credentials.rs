@@ -13,19 +13,22 @@ use crate::context::Environment;
 use crate::fault;
 use crate::plugin_host::CredentialValue;
 use crate::release_store::secret_at;
+use crate::unborn::Unborn;
 
-/// Looks up all of them, from Secrets of the release's namespace and from the environment.
+/// Looks up all of them, from Secrets of the release's namespace, those that a dry run would have made by now included, and from
+/// the environment.
 pub(crate) async fn resolve(
     credentials: &[Credential],
     cluster: &dyn Cluster,
     environment: &Environment,
     namespace: &str,
+    unborn: &Unborn,
 ) -> Result<BTreeMap<String, CredentialValue>, RunError> {
     let mut values = BTreeMap::new();
     for credential in credentials {
         let name = &credential.name;
         let value = match (&credential.secret_key_ref, &credential.env) {
-            (Some(reference), _) => from_secret(name, reference, cluster, namespace).await?,
+            (Some(reference), _) => from_secret(name, reference, cluster, namespace, unborn).await?,
             (None, Some(variable)) => environment(variable).ok_or_else(|| {
                 missing(
                     format!("credential {name}: environment variable {variable} is not set"),
@@ -49,12 +52,17 @@ async fn from_secret(
     reference: &SecretKeyRef,
     cluster: &dyn Cluster,
     namespace: &str,
+    unborn: &Unborn,
 ) -> Result<String, RunError> {
     let SecretKeyRef { name: secret_name, key } = reference;
     let target = secret_at(namespace, secret_name).map_err(|error| {
         missing(format!("credential {name}: {error}"), "correct secretKeyRef.name".to_owned())
     })?;
-    let secret = cluster.get(&target).await.map_err(|error| {
+    let found = match cluster.get(&target).await {
+        Err(error) if error.is_not_found() => unborn.secret(namespace, secret_name).cloned().ok_or(error),
+        found => found,
+    };
+    let secret = found.map_err(|error| {
         if error.is_not_found() {
             missing(
                 format!("credential {name}: Secret {namespace}/{secret_name} does not exist"),
@@ -69,6 +77,10 @@ async fn from_secret(
             )
         }
     })?;
+    // Only in a manifest.
+    if let Some(value) = secret.str(&["stringData", key]) {
+        return Ok(value.to_owned());
+    }
     let encoded = secret.str(&["data", key]).ok_or_else(|| {
         missing(
             format!("credential {name}: Secret {namespace}/{secret_name} has no key {key}"),

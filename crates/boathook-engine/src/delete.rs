@@ -1,6 +1,9 @@
-//! Ordinary objects that leave the release. An upgrade or a rollback deletes one by one what the new revision lacks; an uninstall
-//! deletes all, kind by kind, but only what is the release's.
+//! Ordinary objects that leave the release: what the new revision of an upgrade or a rollback lacks; in an uninstall all, but
+//! only what is the release's.
 
+use std::sync::Arc;
+
+use boathook_core::effect::Effect;
 use boathook_core::names::Target;
 use boathook_core::plan::{Fate, Operation, Plan};
 use boathook_core::run_event::{Happening, ResourceResult, RunError};
@@ -11,6 +14,7 @@ use crate::at_once::in_order;
 use crate::begin::Departing;
 use crate::cluster::{ClusterError, WriteOptions};
 use crate::context::Context;
+use crate::look::look;
 use crate::run::{Placed, Run, Stop};
 use crate::{deletion, ownership};
 
@@ -46,70 +50,62 @@ fn kind(target: &Target) -> &str {
     &target.resource.gvk.kind
 }
 
-/// In the order of the old manifest. As with Helm, what cannot be looked at is left, and every deletion is tried.
+/// In the order of the old manifest, neighbours of one kind at once. As with Helm, what cannot be looked at is left, and every
+/// deletion is tried.
 async fn remove(run: &mut Run<'_>, departing: Vec<Departing<'_>>) -> Result<(), Stop> {
-    let mut errors = Vec::new();
-    for Departing { step, target, .. } in departing {
-        run.emit(Happening::StepStarted { step: step.id.clone(), resource: Some(target.reference()) });
-        let removing = removed(run.context, run.plan, &target);
-        let removed = run.context.unless_cancelled(removing).await.ok_or(Stop::Interrupted)?;
-        let (result, error) = match removed {
-            Ok(Removed::Gone) => (ResourceResult::Deleted, None),
-            Ok(Removed::Kept) => (ResourceResult::Kept, None),
-            Ok(Removed::Left(why)) => {
-                let message =
-                    format!("{} left the release and was not deleted: {why}", target.reference().slug());
+    let looking = fates(run.context, run.plan, &departing);
+    let fates = run.context.unless_cancelled(looking).await.ok_or(Stop::Interrupted)?;
+    let mut leaving = Vec::new();
+    for (object, fate) in departing.iter().zip(fates) {
+        match fate {
+            Leaving::Delete(uid) => leaving.push((object, uid)),
+            Leaving::Gone => finished(run, object, ResourceResult::Deleted, None),
+            Leaving::Kept => finished(run, object, ResourceResult::Kept, None),
+            Leaving::Left(why) => {
+                let name = object.target.reference().slug();
+                let message = format!("{name} left the release and was not deleted: {why}");
                 run.note(Diagnostic::warning("not-deleted", message));
-                (ResourceResult::Orphaned, None)
+                finished(run, object, ResourceResult::Orphaned, None);
             }
-            Err(error) => {
-                errors.push(error.clone());
-                (ResourceResult::Failed, Some(error))
-            }
-        };
-        run.emit(Happening::ResourceFinished {
-            step: step.id.clone(),
-            resource: target.reference(),
-            result,
-            error,
-        });
+        }
     }
-    joined(errors, " && ")
+    let options = run.context.writing();
+    let errors = delete_all(run, &leaving, &options, |target, error| {
+        let namespace = target.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "failed to delete resource namespace={namespace}, name={}, kind={}: {}",
+            target.name,
+            kind(target),
+            error.message
+        );
+        RunError { message, ..error }
+    });
+    joined(errors.await?, " && ")
 }
 
-/// What became of an object that left the release.
-enum Removed {
+/// What becomes of an object that leaves the release while the release goes on.
+enum Leaving {
+    Delete(Option<String>),
     Gone,
     Kept,
     Left(String),
 }
 
-async fn removed(context: &Context, plan: &Plan, target: &Target) -> Result<Removed, RunError> {
-    let cluster = context.cluster.as_ref();
-    let live = match cluster.get(target).await {
-        Ok(live) => live,
-        Err(error) if error.is_not_found() => return Ok(Removed::Gone),
-        Err(error) => return Ok(Removed::Left(error.message)),
-    };
-    if live.annotation(RESOURCE_POLICY) == Some("keep") {
-        return Ok(Removed::Kept);
-    }
-    if let Some(whose) = ownership::of_another(&live, &plan.release) {
-        return Ok(Removed::Left(whose));
-    }
-    match deletion::delete(cluster, target, live.uid(), &context.writing()).await {
-        Ok(_) => Ok(Removed::Gone),
-        Err(error) => {
-            let namespace = target.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
-            let message = format!(
-                "failed to delete resource namespace={namespace}, name={}, kind={}: {}",
-                target.name,
-                kind(target),
-                error.message
-            );
-            Err(RunError { message, ..error })
+async fn fates(context: &Context, plan: &Plan, departing: &[Departing<'_>]) -> Vec<Leaving> {
+    let targets: Vec<Target> = departing.iter().map(|object| object.target.clone()).collect();
+    let release = plan.release.clone();
+    let keep = move |_: usize, live: Option<Object>| {
+        let Some(live) = live else { return Leaving::Gone };
+        if live.annotation(RESOURCE_POLICY) == Some("keep") {
+            return Leaving::Kept;
         }
-    }
+        match ownership::of_another(&live, &release) {
+            Some(whose) => Leaving::Left(whose),
+            None => Leaving::Delete(live.uid().map(str::to_owned)),
+        }
+    };
+    let found = look(&context.cluster, &targets, Arc::new(keep)).await;
+    found.into_iter().map(|fate| fate.unwrap_or_else(|error| Leaving::Left(error.message))).collect()
 }
 
 /// Helm's uninstall: first it is looked at what is the release's, then that is deleted.
@@ -125,7 +121,8 @@ async fn uninstall(run: &mut Run<'_>, departing: Vec<Departing<'_>>) -> Result<(
         };
         finished(run, object, result, None);
     }
-    let owned = run.context.unless_cancelled(owned(run.context, &wanted)).await.ok_or(Stop::Interrupted)?;
+    let owned = owned(run.context, run.plan, &wanted);
+    let owned = run.context.unless_cancelled(owned).await.ok_or(Stop::Interrupted)?;
     let mut sorted = Sorted::default();
     for (object, found) in wanted.iter().zip(owned) {
         sorted.add(run, object, found);
@@ -138,13 +135,7 @@ async fn uninstall(run: &mut Run<'_>, departing: Vec<Departing<'_>>) -> Result<(
     let text = format!("{count} resource(s) were not deleted because their ownership could not be verified:");
     told(run, "not-owned", &text, unverifiable);
     let options = WriteOptions { propagation: run.context.options.propagation, ..run.context.writing() };
-    let mut errors = Vec::new();
-    for batch in mine.chunk_by(|a, b| kind(&a.0.target) == kind(&b.0.target)) {
-        if run.context.cancel.is_cancelled() {
-            return Err(Stop::Interrupted);
-        }
-        errors.extend(delete_batch(run, batch, &options).await.ok_or(Stop::Interrupted)?);
-    }
+    let errors = delete_all(run, &mine, &options, |_, error| error).await?;
     let causes: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
     match errors.into_iter().next() {
         None => Ok(()),
@@ -157,39 +148,49 @@ async fn uninstall(run: &mut Run<'_>, departing: Vec<Departing<'_>>) -> Result<(
     }
 }
 
-/// Objects of one kind at once, as Helm does it. `None`: cancelled.
-async fn delete_batch(
+/// Deletes objects, neighbours of one kind at once; the errors, each in the words of its operation.
+async fn delete_all(
     run: &mut Run<'_>,
-    batch: &[(&Departing<'_>, Option<String>)],
+    objects: &[(&Departing<'_>, Option<String>)],
     options: &WriteOptions,
-) -> Option<Vec<RunError>> {
-    let deletions = batch.iter().map(|(object, uid)| {
-        let (cluster, options) = (run.context.cluster.clone(), options.clone());
-        let (target, uid) = (object.target.clone(), uid.clone());
-        async move { deletion::delete(cluster.as_ref(), &target, uid.as_deref(), &options).await }
-    });
-    for (object, _) in batch {
-        run.emit(Happening::StepStarted {
-            step: object.step.id.clone(),
-            resource: Some(object.target.reference()),
-        });
-    }
-    let deletions: Vec<_> = deletions.collect();
-    let answers = run.context.unless_cancelled(in_order(deletions)).await?;
+    words: fn(&Target, RunError) -> RunError,
+) -> Result<Vec<RunError>, Stop> {
     let mut errors = Vec::new();
-    for ((object, uid), answer) in batch.iter().zip(answers) {
-        match answer {
-            Ok(_) => {
-                run.deleted.push(Placed { target: object.target.clone(), uid: uid.clone() });
-                finished(run, object, ResourceResult::Deleted, None);
-            }
-            Err(error) => {
-                finished(run, object, ResourceResult::Failed, Some(error.clone()));
-                errors.push(error);
+    for batch in objects.chunk_by(|a, b| kind(&a.0.target) == kind(&b.0.target)) {
+        if run.context.cancel.is_cancelled() {
+            return Err(Stop::Interrupted);
+        }
+        let deletions = batch.iter().map(|(object, uid)| {
+            let (cluster, options) = (run.context.cluster.clone(), options.clone());
+            let (target, uid) = (object.target.clone(), uid.clone());
+            async move { deletion::delete(cluster.as_ref(), &target, uid.as_deref(), &options).await }
+        });
+        let deletions: Vec<_> = deletions.collect();
+        for (object, _) in batch {
+            run.emit(Happening::StepStarted {
+                step: object.step.id.clone(),
+                resource: Some(object.target.reference()),
+            });
+        }
+        let answers = run.context.unless_cancelled(in_order(deletions)).await.ok_or(Stop::Interrupted)?;
+        for ((object, uid), answer) in batch.iter().zip(answers) {
+            match answer {
+                Ok(_) => {
+                    if options.dry_run {
+                        run.withhold(&object.step.id, Effect::Delete { object: object.target.reference() });
+                    }
+                    run.deleted.push(Placed { target: object.target.clone(), uid: uid.clone() });
+                    finished(run, object, ResourceResult::Deleted, None);
+                }
+                Err(error) => {
+                    let error = words(&object.target, error);
+                    finished(run, object, ResourceResult::Failed, Some(error.clone()));
+                    errors.push(error);
+                }
             }
         }
     }
-    Some(errors)
+    Ok(errors)
 }
 
 /// The objects of an uninstall, by whose they are.
@@ -201,16 +202,14 @@ struct Sorted<'d, 'p> {
 }
 
 impl<'d, 'p> Sorted<'d, 'p> {
-    fn add(&mut self, run: &mut Run<'_>, object: &'d Departing<'p>, found: Result<Object, ClusterError>) {
+    fn add(&mut self, run: &mut Run<'_>, object: &'d Departing<'p>, found: Result<Owned, ClusterError>) {
         match found {
-            Ok(live) if ownership::check(&live, &object.target, &run.plan.release).is_ok() => {
-                self.mine.push((object, live.uid().map(str::to_owned)));
-            }
-            Ok(_) => {
+            Ok(Owned::Mine(uid)) => self.mine.push((object, uid)),
+            Ok(Owned::Gone) => finished(run, object, ResourceResult::Deleted, None),
+            Ok(Owned::NotMine) => {
                 self.unowned.push(named(&object.target));
                 finished(run, object, ResourceResult::Orphaned, None);
             }
-            Err(error) if error.is_not_found() => finished(run, object, ResourceResult::Deleted, None),
             Err(error) => {
                 self.unverifiable.push(format!("{}: {}", named(&object.target), error.message));
                 finished(run, object, ResourceResult::Orphaned, None);
@@ -219,12 +218,25 @@ impl<'d, 'p> Sorted<'d, 'p> {
     }
 }
 
-async fn owned(context: &Context, wanted: &[Departing<'_>]) -> Vec<Result<Object, ClusterError>> {
-    let looks = wanted.iter().map(|object| {
-        let (cluster, target) = (context.cluster.clone(), object.target.clone());
-        async move { cluster.get(&target).await }
-    });
-    in_order(looks.collect()).await
+/// Whose an object is.
+enum Owned {
+    /// The release's; its UID.
+    Mine(Option<String>),
+    NotMine,
+    Gone,
+}
+
+async fn owned(context: &Context, plan: &Plan, wanted: &[Departing<'_>]) -> Vec<Result<Owned, ClusterError>> {
+    let targets: Arc<[Target]> = wanted.iter().map(|object| object.target.clone()).collect();
+    let (release, places) = (plan.release.clone(), targets.clone());
+    let keep = move |index: usize, live: Option<Object>| match live {
+        None => Owned::Gone,
+        Some(live) if ownership::check(&live, &places[index], &release).is_ok() => {
+            Owned::Mine(live.uid().map(str::to_owned))
+        }
+        Some(_) => Owned::NotMine,
+    };
+    look(&context.cluster, &targets, Arc::new(keep)).await
 }
 
 fn named(target: &Target) -> String {

@@ -69,7 +69,8 @@ async fn clean_up(run: &mut Run<'_>, outcome: Outcome, error: Option<RunError>) 
         Operation::Rollback => matches!(run.phase, StepPhase::Apply | StepPhase::Delete),
         _ => false,
     };
-    if !run.plan.cleanup_on_fail || !concerned || outcome != Outcome::Failed || run.created.is_empty() {
+    let wanted = run.plan.cleanup_on_fail && concerned && !run.context.options.dry_run;
+    if !wanted || outcome != Outcome::Failed || run.created.is_empty() {
         return Some(error);
     }
     let created = std::mem::take(&mut run.created);

@@ -33,6 +33,7 @@ pub async fn execute(plan: &Plan, context: &Context, emit: &mut (dyn FnMut(RunEv
         release: plan.release.clone(),
         hooks: hooks(plan),
         resources: resources(plan),
+        dry_run: context.options.dry_run,
     });
     for diagnostic in &plan.diagnostics {
         run.note(diagnostic.clone());
@@ -84,7 +85,10 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
                 let steps: Vec<&Step> = plan.steps_of(phase).collect();
                 hook_runner::run_event(run, &steps).await
             }
-            StepPhase::Apply => apply::apply(run, std::mem::take(&mut work.objects)).await,
+            StepPhase::Apply => {
+                let (objects, unborn) = (std::mem::take(&mut work.objects), std::mem::take(&mut work.unborn));
+                apply::apply(run, objects, unborn).await
+            }
             StepPhase::Delete => delete::delete(run, std::mem::take(&mut work.departing)).await,
             StepPhase::Wait => wait::wait(run).await,
         };
@@ -105,7 +109,8 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
 /// Undoes a failed operation, if its plan says how. The signal that stopped it does not stop this; the next one ends the
 /// process.
 async fn recover(run: &mut Run<'_>, outcome: Outcome, failure: RunError) -> RunError {
-    if !matches!(outcome, Outcome::Failed | Outcome::Interrupted) || run.lost.is_cancelled() {
+    let (lost, dry) = (run.lost.is_cancelled(), run.context.options.dry_run);
+    if !matches!(outcome, Outcome::Failed | Outcome::Interrupted) || lost || dry {
         return failure;
     }
     let recovery = match &run.plan.on_failure {

@@ -42,6 +42,7 @@ mod resource_hook;
 mod run;
 #[cfg(test)]
 mod testing;
+mod unborn;
 mod wait;
 
 pub use context::{Context, Options};

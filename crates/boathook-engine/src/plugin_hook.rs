@@ -25,6 +25,15 @@ pub(crate) async fn run(
     plugin: &PluginRun,
     intent: Intent,
 ) -> Ended {
+    let namespace = &run.plan.release.namespace;
+    if run.unborn.has_namespace(namespace) {
+        let message = format!("not run: namespace {namespace} is made by this operation");
+        return Ended {
+            end: End::Succeeded,
+            created: Vec::new(),
+            facts: Facts { message, ..Facts::default() },
+        };
+    }
     run.recorder.running(hook, run.context).await;
     let context = run.context;
     let looked_up = run
@@ -34,6 +43,7 @@ pub(crate) async fn run(
             context.cluster.as_ref(),
             context.environment.as_ref(),
             &run.plan.release.namespace,
+            &run.unborn,
         ))
         .await;
     let values = match looked_up {

@@ -1,6 +1,8 @@
 //! One hook that is a Kubernetes object (or several, from a `List`): delete the old one, create, wait. What is deleted
 //! afterwards is the hook runner's business.
 
+mod dry_run;
+
 use boathook_core::hook::DeletePolicy;
 use boathook_core::names::{Collection, Target};
 use boathook_core::plan::{HookStep, HookWait, ReleaseRef, StepId};
@@ -33,8 +35,11 @@ pub(crate) async fn run(
     wait: HookWait,
     intent: Intent,
 ) -> Ended {
-    let mut hands = Hands::new(run, id, hook);
     let deletes_before = hook.has_policy(&DeletePolicy::BeforeHookCreation) && hook.kind != CRD;
+    if run.context.options.dry_run {
+        return dry_run::run(run, id, hook, objects, deletes_before).await;
+    }
+    let mut hands = Hands::new(run, id, hook);
     let placed = match run.context.unless_cancelled(hands.place(objects)).await {
         None => return Ended::without_objects(End::Interrupted),
         Some(placed) => placed,
@@ -59,7 +64,7 @@ pub(crate) async fn run(
             }
         }
     }
-    if deletes_before && !hands.options.dry_run {
+    if deletes_before {
         let Ok(placed) = &placed else { return Ended::without_objects(End::Interrupted) };
         match run.context.unless_cancelled(hands.clear(placed)).await {
             None => return Ended::without_objects(End::Interrupted),
@@ -254,9 +259,7 @@ impl<'a> Hands<'a> {
         let Some(object) = found else { return Ok(None) };
         let uid = object.uid().map(str::to_owned);
         let dying = object.get(&["metadata", "deletionTimestamp"]).is_some();
-        let wait = wait_of(target);
-        let finished = wait != HookWait::None && !matches!(judge(wait, &object), Readiness::InProgress(_));
-        if !dying && !finished {
+        if !dying && !is_finished(target, &object) {
             return Ok(Some(object));
         }
         if !dying {
@@ -269,7 +272,7 @@ impl<'a> Hands<'a> {
     async fn create(&mut self, placed: Vec<Located>, cleared: bool) -> Result<(), RunError> {
         let mut words = Vec::new();
         for Located { target, mut object } in placed {
-            let before = if self.options.dry_run || (cleared && target.resource.gvk.kind != CRD) {
+            let before = if cleared && target.resource.gvk.kind != CRD {
                 None
             } else {
                 self.clear_stale(&target).await?
@@ -315,7 +318,7 @@ impl<'a> Hands<'a> {
         let alone = self.created.len() == 1;
         for (created, applied) in self.created.iter().zip(&self.applied) {
             let wait = if alone { wait } else { wait_of(&created.target) };
-            if wait == HookWait::None || self.options.dry_run {
+            if wait == HookWait::None {
                 continue;
             }
             let seen = wait_for(run, id, &created.target, applied, wait, deadline).await;
@@ -383,6 +386,12 @@ fn wait_of(target: &Target) -> HookWait {
         ("", "Pod") => HookWait::Pod,
         _ => HookWait::None,
     }
+}
+
+/// Whether it is a Job or a Pod that has run.
+fn is_finished(target: &Target, object: &Object) -> bool {
+    let wait = wait_of(target);
+    wait != HookWait::None && !matches!(judge(wait, object), Readiness::InProgress(_))
 }
 
 fn simulated(object: Option<&Object>) -> bool {

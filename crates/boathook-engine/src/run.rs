@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use boathook_core::Diagnostic;
+use boathook_core::effect::Effect;
 use boathook_core::names::Target;
-use boathook_core::plan::{Plan, StepPhase};
+use boathook_core::plan::{Plan, StepId, StepPhase};
 use boathook_core::run_event::{Happening, RunError, RunEvent};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::lease::Lease;
 use crate::record::Recorder;
+use crate::unborn::Unborn;
 
 /// Where events go.
 pub(crate) type Emit<'a> = &'a mut (dyn FnMut(RunEvent) + Send);
@@ -36,6 +38,8 @@ pub(crate) struct Run<'a> {
     pub(crate) created: Vec<Placed>,
     /// Ordinary objects whose deletion the API took.
     pub(crate) deleted: Vec<Placed>,
+    /// What a dry run cannot ask the API about.
+    pub(crate) unborn: Unborn,
     emit: Emit<'a>,
 }
 
@@ -85,6 +89,7 @@ impl<'a> Run<'a> {
             applied: Vec::new(),
             created: Vec::new(),
             deleted: Vec::new(),
+            unborn: Unborn::default(),
             emit,
         }
     }
@@ -97,6 +102,11 @@ impl<'a> Run<'a> {
     /// Passes on an event of another operation that runs inside this one.
     pub(crate) fn pass_on(&mut self, event: RunEvent) {
         (self.emit)(event);
+    }
+
+    /// Tells what a step leaves undone.
+    pub(crate) fn withhold(&mut self, step: &StepId, effect: Effect) {
+        self.emit(Happening::Withheld { step: step.clone(), effect });
     }
 
     /// Says something that belongs to no step.

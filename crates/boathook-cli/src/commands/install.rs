@@ -8,9 +8,11 @@ use boathook_engine::release_store::Listing;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{
+    DryRunArg, DryRunFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options,
+};
 use crate::global::GlobalArgs;
-use crate::input::{Charts, SourceArgs};
+use crate::input::{CapabilityArgs, Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::{self, InstallChoices, NotPlanned, PlanFlags, Planned, Planner};
 use crate::running::{self, Choices, OutputFlags};
@@ -23,6 +25,7 @@ use crate::wiring::{self, PluginDirArgs};
   boathook install web ./manifests --cluster embedded:state.json     without a cluster
   boathook install web ./chart -f values.yaml --rollback-on-failure  uninstalled again if it fails
   boathook install web ./chart --wait --timeout 2m                   until its objects are ready
+  boathook install web ./chart --dry-run=server                      what would change, field by field
   boathook install web hooks.yaml -o jsonl                           run events as they happen, then the report
 
 A second install of the same name is refused, as Helm refuses it: `boathook upgrade --install` does either.")]
@@ -59,6 +62,8 @@ pub(crate) struct InstallArgs {
     rollback_on_failure: bool,
     #[command(flatten)]
     lock: LockFlags,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -120,6 +125,16 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         rollback_on_failure: args.rollback_on_failure,
         ..no_revision_options()
     };
+    if args.dry_run.dry_run == DryRunArg::Client {
+        return super::plan::without_cluster(
+            &args.plan,
+            CapabilityArgs::default(),
+            args.output.output.into(),
+            global,
+            printer,
+        )
+        .await;
+    }
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
     let charts = Charts::on(&session, &host, printer);
@@ -134,6 +149,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
         wait_for_lock: args.lock.patience(),
+        dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

@@ -75,20 +75,30 @@ struct Of<T: Args> {
 pub(crate) async fn run(args: PlanArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     match args.operation {
         Operation::Install(install) => {
-            let Of { plan, output } = *install;
-            let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
-            let WithoutCluster { install, capabilities } = plan;
-            let host = wiring::host(&install.plugins, &[]);
-            let charts = Charts::without_cluster(&host, capabilities, printer);
-            show(install.plan(&namespace, host.as_ref(), &charts).await, output, printer)
+            let Of { plan: WithoutCluster { install, capabilities }, output } = *install;
+            without_cluster(&install, capabilities, output, global, printer).await
         }
         Operation::OfRelease(operation) => {
             let session = wiring::session(global).await?;
             let (planned, output) = of_release(&operation, &session, printer).await;
             session.close().await?;
-            show(planned, output, printer)
+            told(planned, output, printer)
         }
     }
+}
+
+/// Shows the plan of a first install.
+pub(crate) async fn without_cluster(
+    install: &InstallPlanArgs,
+    capabilities: CapabilityArgs,
+    output: Format,
+    global: &GlobalArgs,
+    printer: &Printer,
+) -> Result<u8, CliError> {
+    let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let host = wiring::host(&install.plugins, &[]);
+    let charts = Charts::without_cluster(&host, capabilities, printer);
+    told(install.plan(&namespace, host.as_ref(), &charts).await, output, printer)
 }
 
 async fn of_release(
@@ -114,12 +124,16 @@ async fn of_release(
     }
 }
 
-fn show(planned: Result<Planned, NotPlanned>, output: Format, printer: &Printer) -> Result<u8, CliError> {
-    let planned = match planned {
-        Ok(planned) => planned,
-        Err(NotPlanned::Error(error)) => return Err(error),
-        Err(NotPlanned::Refused(refusal)) => return Err(refusal.error.into()),
-    };
+fn told(planned: Result<Planned, NotPlanned>, output: Format, printer: &Printer) -> Result<u8, CliError> {
+    match planned {
+        Ok(planned) => show(planned, output, printer),
+        Err(NotPlanned::Error(error)) => Err(error),
+        Err(NotPlanned::Refused(refusal)) => Err(refusal.error.into()),
+    }
+}
+
+/// Prints a plan.
+pub(crate) fn show(planned: Planned, output: Format, printer: &Printer) -> Result<u8, CliError> {
     match output {
         Format::Json => printer.json(&PlanDocument::from(&planned.plan))?,
         Format::Text => printer.result(&output::plan::render(&planned.plan, printer.verbose)),

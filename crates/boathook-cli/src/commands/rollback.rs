@@ -7,7 +7,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::{CliError, USAGE};
-use crate::flags::{HistoryFlags, LockFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{DryRunFlags, HistoryFlags, LockFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -44,6 +44,8 @@ pub(crate) struct RollbackArgs {
     cleanup_on_fail: bool,
     #[command(flatten)]
     lock: LockFlags,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -112,6 +114,7 @@ pub(crate) async fn run(args: RollbackArgs, global: &GlobalArgs, printer: &Print
     let choices = Choices {
         force_conflicts: args.force_conflicts,
         wait_for_lock: args.lock.patience(),
+        dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

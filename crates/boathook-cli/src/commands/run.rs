@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::event;
 use crate::error::CliError;
+use crate::flags::DryRunFlags;
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
@@ -35,11 +36,13 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     plugins: PluginDirArgs,
     #[command(flatten)]
+    dry_run: DryRunFlags,
+    #[command(flatten)]
     output: OutputFlags,
 }
 
 pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    let RunArgs { event, name, source, flags, plugins, output } = args;
+    let RunArgs { event, name, source, flags, plugins, dry_run, output } = args;
     planning::check_names(&name, global.namespace.as_deref())?;
     let session = wiring::session(global).await?;
     let host = wiring::host(&plugins, &session.api_servers);
@@ -51,5 +54,6 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
         let planner = Planner { name: &name, namespace, options, host: host.as_ref(), patience };
         planning::run(&planner, event, &source, &charts).await
     };
-    running::carry_out(planned, session, host, Choices::default(), &output, printer).await
+    let choices = Choices { dry_run: dry_run.dry_run, ..Choices::default() };
+    running::carry_out(planned, session, host, choices, &output, printer).await
 }

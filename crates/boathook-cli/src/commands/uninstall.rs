@@ -8,7 +8,7 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::{Args, ValueEnum};
 
 use crate::error::CliError;
-use crate::flags::{LockFlags, WaitArg, no_revision_options};
+use crate::flags::{DryRunFlags, LockFlags, WaitArg, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -37,6 +37,8 @@ pub(crate) struct UninstallArgs {
     cascade: Cascade,
     #[command(flatten)]
     lock: LockFlags,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -117,6 +119,7 @@ pub(crate) async fn run(args: UninstallArgs, global: &GlobalArgs, printer: &Prin
         Cascade::Foreground => Propagation::Foreground,
         Cascade::Orphan => Propagation::Orphan,
     };
-    let choices = Choices { propagation, wait_for_lock: patience, ..Choices::default() };
+    let choices =
+        Choices { propagation, wait_for_lock: patience, dry_run: args.dry_run.dry_run, ..Choices::default() };
     running::carry_out(planned, session, host, choices, &args.output, printer).await
 }

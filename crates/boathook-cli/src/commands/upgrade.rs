@@ -8,7 +8,9 @@ use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{HistoryFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{
+    DryRunFlags, HistoryFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options,
+};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
@@ -52,6 +54,8 @@ pub(crate) struct UpgradeArgs {
     rollback_on_failure: bool,
     #[command(flatten)]
     lock: LockFlags,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -153,6 +157,7 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
         wait_for_lock: args.lock.patience(),
+        dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };
     running::carry_out(planned, session, host, choices, &args.output, printer).await

@@ -102,6 +102,8 @@ fn end(report: &Report) -> String {
     let took = duration(report.duration_ms);
     let (style, what) = match (&release.status, report.outcome) {
         (_, Outcome::Refused) => (ERROR, "Refused: nothing was changed".to_owned()),
+        (_, Outcome::Succeeded) if report.dry_run => (OK, "Dry run: nothing was changed".to_owned()),
+        (_, Outcome::Failed) if report.dry_run => (ERROR, "Dry run failed: nothing was changed".to_owned()),
         (Some(status), outcome) => {
             let style = if outcome == Outcome::Succeeded { OK } else { ERROR };
             (

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use boathook_core::effect::Effect;
 use boathook_core::names::Collection;
 use boathook_core::plan::Operation;
 use boathook_core::release::ApplyMethod;
@@ -10,6 +11,7 @@ use boathook_core::run_event::{ErrorCode, ResourceResult, RunError};
 use boathook_core::three_way::{CustomKinds, Update, three_way};
 use boathook_core::{Object, managed_fields};
 
+use super::live::Live;
 use crate::FIELD_MANAGER;
 use crate::cluster::{Cluster, ClusterError, Patch, WriteOptions};
 use crate::fault;
@@ -20,10 +22,10 @@ use crate::run::Run;
 /// How objects of one operation are written.
 #[derive(Clone)]
 pub(super) struct Hand {
-    cluster: Arc<dyn Cluster>,
+    pub(super) cluster: Arc<dyn Cluster>,
     options: WriteOptions,
-    method: ApplyMethod,
-    migrate: bool,
+    pub(super) method: ApplyMethod,
+    pub(super) migrate: bool,
     custom_kinds: CustomKinds,
     /// Take fields from other managers.
     pub(super) force: bool,
@@ -36,8 +38,13 @@ pub(super) struct Failure {
     pub(super) stops: bool,
 }
 
-/// What became of an object, and its UID.
-type Done = (ResourceResult, Option<String>);
+/// What became of an object.
+pub(super) struct Done {
+    pub(super) result: ResourceResult,
+    pub(super) uid: Option<String>,
+    /// What a dry run left undone.
+    pub(super) effect: Option<Effect>,
+}
 
 impl Hand {
     pub(super) fn of(run: &Run<'_>) -> Self {
@@ -55,8 +62,8 @@ impl Hand {
         }
     }
 
-    /// Creates an object; answers its UID.
-    pub(super) async fn create(&self, located: &Located) -> Result<Option<String>, RunError> {
+    /// Creates an object.
+    pub(super) async fn create(&self, located: &Located) -> Result<Done, RunError> {
         let Located { target, object } = located;
         let created = match self.method {
             ApplyMethod::ServerSide => self.apply(located).await.map_err(|error| {
@@ -70,25 +77,31 @@ impl Hand {
                 created.map_err(|error| fault::of_cluster(&error, error.message.clone()))?
             }
         };
-        Ok(created.uid().map(str::to_owned))
+        Ok(self.done(ResourceResult::Created, None, &created))
     }
 
-    /// Creates or changes an object. `original` is it in the revision before.
+    /// Creates or changes an object of which `live` is there. `original` is it in the revision before.
     pub(super) async fn update(
         &self,
         located: &Located,
         original: Option<&Object>,
         adopted: bool,
+        live: Result<Live, ClusterError>,
     ) -> Result<Done, Failure> {
         let stops = |error| Failure { error, stops: true };
-        let live = match self.cluster.get(&located.target).await {
-            Ok(live) => live,
-            Err(error) if error.is_not_found() => {
-                let uid = self.create(located).await.map_err(|error| {
+        let live = match live {
+            Ok(Live::Other(live)) => live,
+            Ok(Live::AsApplied(uid)) => {
+                let same =
+                    || Effect::of_write(located.target.reference(), Some(&located.object), &located.object);
+                let effect = self.options.dry_run.then(same);
+                return Ok(Done { result: ResourceResult::Unchanged, uid, effect });
+            }
+            Ok(Live::Missing) => {
+                return self.create(located).await.map_err(|error| {
                     let message = format!("failed to create resource: {}", error.message);
                     stops(RunError { message, ..error })
-                })?;
-                return Ok((ResourceResult::Created, uid));
+                });
             }
             Err(error) => {
                 let message = format!("could not get information about the resource: {error}");
@@ -100,9 +113,7 @@ impl Hand {
             ApplyMethod::ClientSide => self.patch(located, original, adopted, &live).await,
         };
         match changed {
-            Ok(changed) => {
-                Ok((judge(&live, &changed, self.options.dry_run), changed.uid().map(str::to_owned)))
-            }
+            Ok(changed) => Ok(self.done(judge(&live, &changed, self.options.dry_run), Some(&live), &changed)),
             Err(error) => Err(Failure { error, stops: false }),
         }
     }
@@ -151,6 +162,11 @@ impl Hand {
             let (name, kind) = (target.name.as_str(), &target.resource.gvk.kind);
             fault::of_cluster(&error, format!("cannot patch {name:?} with kind {kind}: {}", error.message))
         })
+    }
+
+    fn done(&self, result: ResourceResult, before: Option<&Object>, after: &Object) -> Done {
+        let effect = || Effect::of_write(after.reference(), before, after);
+        Done { result, uid: after.uid().map(str::to_owned), effect: self.options.dry_run.then(effect) }
     }
 
     async fn apply(&self, located: &Located) -> Result<Object, ClusterError> {

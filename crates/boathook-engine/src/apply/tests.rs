@@ -22,6 +22,12 @@ fn secret(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}})
 }
 
+/// Of a kind without namespaces.
+fn role(name: &str) -> Value {
+    json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": name, "namespace": "prod"}})
+}
+
 /// An object of this release, as an earlier install left it.
 fn owned(name: &str, data: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "prod",
@@ -33,9 +39,7 @@ fn owned(name: &str, data: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn objects_are_stamped_as_helm_stamps_them() {
     let bench = Bench::new();
-    let cluster_wide = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-        "metadata": {"name": "r", "namespace": "prod"}});
-    let story = bench.execute(&plans::install(&[], &[secret("s"), cluster_wide])).await;
+    let story = bench.execute(&plans::install(&[], &[secret("s"), role("r")])).await;
     assert_eq!(story.outcome, Outcome::Succeeded);
     let object = bench.cluster.object("Secret prod/s").unwrap();
     assert_eq!(object.str(&["metadata", "labels", "app.kubernetes.io/managed-by"]), Some("Helm"));
@@ -92,8 +96,12 @@ async fn where_something_is_adopted_a_failed_creation_stops_at_once() {
     bench.cluster.put(owned("old", "0"));
     bench.cluster.fail("apply ConfigMap prod/old", ClusterErrorKind::Conflict, "taken");
     bench.cluster.fail("apply ConfigMap prod/b", ClusterErrorKind::Invalid, "bad");
-    let story = bench.execute(&plans::install(&[], &["old", "b", "c"].map(config_map))).await;
-    assert_eq!(bench.cluster.effects(), ["apply ConfigMap prod/old", "apply ConfigMap prod/b"]);
+    let objects = [secret("s"), config_map("old"), config_map("b"), role("r")];
+    let story = bench.execute(&plans::install(&[], &objects)).await;
+    assert_eq!(
+        bench.cluster.effects(),
+        ["apply Secret prod/s", "apply ConfigMap prod/old", "apply ConfigMap prod/b"]
+    );
     assert_eq!(
         story.error().message,
         "failed to create resource: server-side apply failed for object prod/b /v1, Kind=ConfigMap: bad"

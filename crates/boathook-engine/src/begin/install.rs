@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use boathook_core::Object;
+use boathook_core::effect::Effect;
 use boathook_core::names::{Collection, Target};
-use boathook_core::plan::{Step, StepPhase};
+use boathook_core::plan::{Step, StepId, StepPhase};
 use boathook_core::readiness::{Readiness, kstatus};
 use boathook_core::run_event::{ErrorCode, Happening, ResourceResult, RunError};
 
@@ -30,12 +31,18 @@ pub(super) async fn check<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
         conflict: Some("unable to continue with install: "),
     };
     let refused = |error| if crds { Stop::failed(error) } else { Stop::refused(error) };
-    let objects = objects::prepare(context, run.plan, &texts).await.map_err(refused)?;
-    if missing {
-        namespace::create(run.plan, context).await.map_err(refused)?;
-        super::lock(run, super::Namespace::Exists).await?;
+    if missing && context.options.dry_run {
+        run.unborn.add_namespace(&run.plan.release.namespace);
     }
-    Ok(Work { objects, departing: Vec::new() })
+    let work = objects::prepare(context, run.plan, &run.unborn, &texts).await.map_err(refused)?;
+    if missing {
+        let made = namespace::create(run.plan, context).await.map_err(refused)?;
+        super::lock(run, super::Namespace::Exists).await?;
+        if context.options.dry_run {
+            run.withhold(&StepId("namespace".to_owned()), Effect::of_write(made.reference(), None, &made));
+        }
+    }
+    Ok(work)
 }
 
 /// Creates the definitions that are not there, and waits until all are served. Whether there was any to make.
@@ -54,7 +61,12 @@ async fn definitions(run: &mut Run<'_>) -> Result<bool, RunError> {
         let collection =
             Collection { resource: target.resource.clone(), namespace: target.namespace.clone() };
         let result = match run.context.cluster.create(&collection, &object, &run.context.writing()).await {
-            Ok(_) => ResourceResult::Created,
+            Ok(made) => {
+                if run.context.options.dry_run {
+                    run.withhold(&step.id, Effect::of_write(made.reference(), None, &made));
+                }
+                ResourceResult::Created
+            }
             Err(error) if error.kind == ClusterErrorKind::AlreadyExists => ResourceResult::Unchanged,
             Err(error) => {
                 let error = fault::of_cluster(&error, failed(error.to_string()));

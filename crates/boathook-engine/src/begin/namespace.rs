@@ -27,8 +27,8 @@ pub(super) async fn missing(plan: &Plan, context: &Context) -> Result<bool, RunE
     }
 }
 
-/// Makes it.
-pub(super) async fn create(plan: &Plan, context: &Context) -> Result<(), RunError> {
+/// Makes it; answers what was made.
+pub(super) async fn create(plan: &Plan, context: &Context) -> Result<Object, RunError> {
     let name = &plan.release.namespace;
     let object = Object::from_value(json!({
         "apiVersion": "v1",
@@ -38,8 +38,8 @@ pub(super) async fn create(plan: &Plan, context: &Context) -> Result<(), RunErro
     .unwrap_or_default();
     let collection = Collection { resource: namespaces(), namespace: None };
     match context.cluster.create(&collection, &object, &context.writing()).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind == ClusterErrorKind::AlreadyExists => Ok(()),
+        Ok(made) => Ok(made),
+        Err(error) if error.kind == ClusterErrorKind::AlreadyExists => Ok(object),
         Err(error) => Err(fault::of_cluster(&error, format!("failed to create namespace {name}: {error}"))),
     }
 }

@@ -1,16 +1,19 @@
 //! The places of ordinary objects, found before anything changes: a kind that nobody serves, or an object of somebody else,
 //! ends the operation here.
 
+use std::sync::Arc;
+
 use boathook_core::Object;
 use boathook_core::names::Target;
 use boathook_core::plan::{DeleteStep, Plan, ResourceStep, Step, StepAction, StepPhase};
 use boathook_core::run_event::{ErrorCode, RunError};
 
-use super::resources;
+use super::{Work, resources};
 use crate::at_once::in_order;
-use crate::cluster::ClusterError;
 use crate::context::Context;
-use crate::locate::{LocateError, Located, locate, place};
+use crate::locate::{Located, locate, place};
+use crate::look::look;
+use crate::unborn::Unborn;
 use crate::{fault, ownership};
 
 /// One ordinary object, ready to be applied.
@@ -20,9 +23,9 @@ pub(crate) struct Prepared<'p> {
     /// What to do with it.
     pub(crate) resource: &'p ResourceStep,
     /// Its place, and what is applied, with Helm's marks.
-    pub(crate) located: Located,
-    /// What was there, of an object that is new to the release.
-    pub(crate) existing: Option<Object>,
+    pub(crate) located: Arc<Located>,
+    /// It is new to the release, and was there before.
+    pub(crate) adopted: bool,
 }
 
 /// One ordinary object that leaves the release.
@@ -48,41 +51,65 @@ pub(super) struct Texts {
 pub(super) async fn prepare<'p>(
     context: &Context,
     plan: &'p Plan,
+    unborn: &Unborn,
     texts: &Texts,
-) -> Result<Vec<Prepared<'p>>, RunError> {
+) -> Result<Work<'p>, RunError> {
     let steps: Vec<(&Step, &ResourceStep)> = resources(plan, StepPhase::Apply).collect();
     let looks = steps.iter().map(|(_, resource)| {
         let (cluster, object) = (context.cluster.clone(), resource.object.clone());
         let namespace = plan.release.namespace.clone();
-        let is_new = texts.conflict.is_some() && resource.original.is_none();
-        async move {
-            let located = locate(cluster.as_ref(), &object, &namespace).await.map_err(Look::NotBuilt)?;
-            if !is_new {
-                return Ok((located, None));
-            }
-            match cluster.get(&located.target).await {
-                Ok(existing) => Ok((located, Some(existing))),
-                Err(error) if error.is_not_found() => Ok((located, None)),
-                Err(error) => Err(Look::Unreadable(located, error)),
-            }
-        }
+        async move { locate(cluster.as_ref(), &object, &namespace).await }
     });
-    let found = in_order(looks.collect()).await;
     let mut prepared = Vec::with_capacity(steps.len());
-    for ((step, resource), found) in steps.into_iter().zip(found) {
-        let (mut located, existing) = found.map_err(|look| look.into_error(texts))?;
-        if let (Some(existing), Some(conflict), false) =
-            (&existing, texts.conflict, context.options.take_ownership)
-        {
-            ownership::check(existing, &located.target, &plan.release).map_err(|message| RunError {
+    let mut unsent = Vec::new();
+    for (&(step, resource), located) in steps.iter().zip(in_order(looks.collect()).await) {
+        if unborn.holds(&resource.reference.gvk(), located.as_ref().map(|located| &located.target)) {
+            unsent.push((step, resource));
+            continue;
+        }
+        let mut located = located.map_err(|error| {
+            let message = format!("{}{error}", texts.unbuilt);
+            error.into_run_error(message)
+        })?;
+        ownership::stamp(&mut located.object, &plan.release);
+        prepared.push(Prepared { step, resource, located: Arc::new(located), adopted: false });
+    }
+    if let Some(conflict) = texts.conflict {
+        check_new(context, plan, conflict, &mut prepared).await?;
+    }
+    Ok(Work { objects: prepared, unborn: unsent, ..Work::default() })
+}
+
+/// Looks whether objects that are new to the release are there, and may be its own.
+async fn check_new(
+    context: &Context,
+    plan: &Plan,
+    conflict: &str,
+    prepared: &mut [Prepared<'_>],
+) -> Result<(), RunError> {
+    let new: Vec<&mut Prepared<'_>> =
+        prepared.iter_mut().filter(|object| object.resource.original.is_none()).collect();
+    let targets: Arc<[Target]> = new.iter().map(|object| object.located.target.clone()).collect();
+    let (release, places) = (plan.release.clone(), targets.clone());
+    let keep = move |index: usize, existing: Option<Object>| {
+        existing.map(|existing| ownership::check(&existing, &places[index], &release))
+    };
+    let found = look(&context.cluster, &targets, Arc::new(keep)).await;
+    for (object, found) in new.into_iter().zip(found) {
+        let existing = found.map_err(|error| {
+            let target = &object.located.target;
+            let text = format!("{conflict}could not get information about the resource {target}: {error}");
+            fault::of_cluster(&error, text)
+        })?;
+        object.adopted = existing.is_some();
+        if let (Some(Err(message)), false) = (existing, context.options.take_ownership) {
+            return Err(RunError {
                 hint: Some("rename it, delete the existing one, or use --take-ownership".to_owned()),
                 ..RunError::new(ErrorCode::ReleaseConflict, format!("{conflict}{message}"))
-            })?;
+            });
         }
-        ownership::stamp(&mut located.object, &plan.release);
-        prepared.push(Prepared { step, resource, located, existing });
     }
-    Ok(prepared)
+    Ok(())
 }
 
 /// Finds the place of every object that leaves the release.
@@ -102,29 +129,4 @@ pub(super) async fn departing<'p>(
         departing.push(Departing { step, delete, target });
     }
     Ok(departing)
-}
-
-/// Why an object cannot be part of the release.
-enum Look {
-    NotBuilt(LocateError),
-    Unreadable(Located, ClusterError),
-}
-
-impl Look {
-    fn into_error(self, texts: &Texts) -> RunError {
-        match self {
-            Self::NotBuilt(error) => {
-                let message = format!("{}{error}", texts.unbuilt);
-                error.into_run_error(message)
-            }
-            Self::Unreadable(located, error) => {
-                let before = texts.conflict.unwrap_or_default();
-                let text = format!(
-                    "{before}could not get information about the resource {}: {error}",
-                    located.target
-                );
-                fault::of_cluster(&error, text)
-            }
-        }
-    }
 }

@@ -74,21 +74,30 @@ async fn an_upgrade_deletes_what_left_unless_the_live_object_says_keep() {
     bench.cluster.put(annotated(owned("almost"), "helm.sh/resource-policy", " KEEP "));
     bench.cluster.put(config_map("unmarked"));
     bench.cluster.put(annotated(owned("theirs"), "meta.helm.sh/release-name", "other"));
-    bench.cluster.put(owned("unseen"));
-    bench.cluster.fail("get ConfigMap prod/unseen", ClusterErrorKind::Forbidden, "forbidden");
-    let names = ["plain", "kept", "almost", "unmarked", "theirs", "unseen", "absent"];
-    let story = bench.execute(&upgrade(&names.map(config_map))).await;
+    let secret = |name: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}});
+    bench.cluster.put(secret("unseen"));
+    bench.cluster.fail("get Secret prod/unseen", ClusterErrorKind::Forbidden, "forbidden");
+    let names = ["plain", "kept", "almost", "unmarked", "theirs", "absent"];
+    let leaving = [&names.map(config_map)[..], &[secret("unseen")]].concat();
+    let story = bench.execute(&upgrade(&leaving)).await;
     assert_eq!(story.outcome, Outcome::Succeeded);
     use ResourceResult::{Deleted, Kept, Orphaned};
-    let expected = [Deleted, Kept, Deleted, Deleted, Orphaned, Orphaned, Deleted];
-    let expected: Vec<(String, ResourceResult)> =
-        names.iter().map(|name| (*name).to_owned()).zip(expected).collect();
-    assert_eq!(results(&story), expected);
+    // What is not deleted is told first.
+    let expected = [
+        ("kept", Kept),
+        ("theirs", Orphaned),
+        ("absent", Deleted),
+        ("unseen", Orphaned),
+        ("plain", Deleted),
+        ("almost", Deleted),
+        ("unmarked", Deleted),
+    ];
+    assert_eq!(results(&story), expected.map(|(name, result)| (name.to_owned(), result)));
     assert_eq!(
         told(&story),
         [
             "ConfigMap/theirs left the release and was not deleted: it belongs to release other in namespace prod",
-            "ConfigMap/unseen left the release and was not deleted: forbidden",
+            "Secret/unseen left the release and was not deleted: forbidden",
         ]
     );
     assert!(bench.cluster.object("ConfigMap prod/theirs").is_some());

@@ -221,17 +221,21 @@ impl Cluster for FakeCluster {
         &self,
         collection: &Collection,
         object: &Object,
-        _options: &WriteOptions,
+        options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
         let mut object = object.clone();
         if let Some(namespace) = &collection.namespace {
             object.metadata_mut().insert("namespace".to_owned(), json!(namespace.as_str()));
         }
         let key = object.reference().to_string();
-        self.call(format!("create {key}"))?;
+        let dry = if options.dry_run { "dry-" } else { "" };
+        self.call(format!("{dry}create {key}"))?;
         let mut state = self.state.lock().unwrap();
         if state.objects.contains_key(&key) {
             return Err(ClusterError::new(ClusterErrorKind::AlreadyExists, format!("{key} already exists")));
+        }
+        if options.dry_run {
+            return Ok(object);
         }
         Ok(state.store(&key, object))
     }

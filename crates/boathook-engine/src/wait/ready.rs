@@ -1,7 +1,8 @@
 //! Waits until every object of a revision is ready. They are looked at in few requests first; what is not ready then is watched,
-//! within a bound. All have one deadline. As Helm's watcher has it, an object that failed is told of when the others are ready
-//! or time is up, and counts as ready if it is by then.
+//! within a bound, by turns where there are more. All have one deadline. As Helm's watcher has it, an object that failed is told of
+//! when the others are ready or time is up, and counts as ready if it is by then.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::{deletion, diagnose, fault};
 
 /// How long a verdict holds that depends on more than the object.
 const HOLDS: Duration = Duration::from_secs(15);
+/// How long an object is watched while others wait for a watch.
+const TURN: Duration = Duration::from_secs(10);
 /// How long the last look may take.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 /// Objects that are named in a line of progress, and explained when they are not ready.
@@ -74,8 +77,7 @@ async fn watched(
     states: &mut [Readiness],
     deadline: Instant,
 ) -> Result<bool, Stop> {
-    let unfinished: Vec<usize> = (0..targets.len()).filter(|index| is_open(&states[*index])).collect();
-    let mut queue = unfinished.into_iter();
+    let mut queue: VecDeque<usize> = (0..targets.len()).filter(|index| is_open(&states[*index])).collect();
     let (sender, mut changes) = unbounded_channel();
     let mut watches = JoinSet::new();
     let mut told = String::new();
@@ -84,8 +86,9 @@ async fn watched(
             return Ok(true);
         }
         while watches.len() < AT_ONCE {
-            let Some(index) = queue.next() else { break };
-            watches.spawn(watch(index, judge.clone(), targets[index].clone(), sender.clone()));
+            let turn = if queue.len() + watches.len() > AT_ONCE { TURN } else { Duration::MAX };
+            let Some(index) = queue.pop_front() else { break };
+            watches.spawn(watch(index, judge.clone(), targets[index].clone(), sender.clone(), turn));
         }
         let message = progress(targets, states);
         if watches.is_empty() {
@@ -104,7 +107,8 @@ async fn watched(
                 states[index] = state;
             },
             Some(ended) = watches.join_next() => match ended {
-                Ok((index, Ok(state))) => states[index] = state,
+                Ok((index, Ok(Some(state)))) => states[index] = state,
+                Ok((index, Ok(None))) => queue.push_back(index),
                 Ok((index, Err(error))) => return Err(Stop::failed(refused(&targets[index], &error))),
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             },
@@ -117,13 +121,25 @@ fn is_open(state: &Readiness) -> bool {
     !matches!(state, Readiness::Current | Readiness::Failed(_))
 }
 
-/// Watches one object until it is ready or failed, and tells how far it is meanwhile.
+/// Watches one object until it is ready or failed; nothing if its turn ended before.
 async fn watch(
     index: usize,
     judge: Judge,
     target: Target,
     changes: UnboundedSender<(usize, Readiness)>,
-) -> (usize, Result<Readiness, ClusterError>) {
+    turn: Duration,
+) -> (usize, Result<Option<Readiness>, ClusterError>) {
+    let watching = until_closed(index, &judge, &target, &changes);
+    (index, timeout(turn, watching).await.map_or(Ok(None), |answer| answer.map(Some)))
+}
+
+/// Watches one object until it is ready or failed, and tells how far it is meanwhile.
+async fn until_closed(
+    index: usize,
+    judge: &Judge,
+    target: &Target,
+    changes: &UnboundedSender<(usize, Readiness)>,
+) -> Result<Readiness, ClusterError> {
     let mut judged: Option<Object> = None;
     let mut is_first = true;
     loop {
@@ -141,7 +157,7 @@ async fn watch(
                 None => Verdict::Waiting,
             }
         };
-        let waiting = judge.cluster.wait(&target, &mut until);
+        let waiting = judge.cluster.wait(target, &mut until);
         let seen = if judge.depends_on_more(judged.as_ref()) {
             timeout(HOLDS, waiting).await.unwrap_or_else(|_| Ok(judged.clone()))
         } else {
@@ -150,11 +166,11 @@ async fn watch(
         let seen = match seen {
             Ok(seen) => seen,
             Err(error) if error.is_not_found() => None,
-            Err(error) => return (index, Err(error)),
+            Err(error) => return Err(error),
         };
-        match judge.assess(&target, seen.as_ref()).await {
+        match judge.assess(target, seen.as_ref()).await {
             Ok(state) if is_open(&state) => drop(changes.send((index, state))),
-            answer => return (index, answer),
+            answer => return answer,
         }
         judged = seen;
         is_first = false;

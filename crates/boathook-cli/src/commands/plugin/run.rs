@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::commands::event;
 use crate::error::{CliError, USAGE};
+use crate::flags::DryRunArg;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{Planned, positive_duration};
@@ -55,9 +56,20 @@ pub(crate) struct RunArgs {
     /// The release that the plugin is told
     #[arg(long, value_name = "NAME", default_value = "plugin-run")]
     release: String,
-    /// Let the API check every write and keep none; send no HTTP request
-    #[arg(long)]
-    dry_run: bool,
+    /// Change nothing. server (bare --dry-run): the API checks every write and keeps none, no HTTP request is sent; client shows
+    /// the plan
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = DryRunArg::None,
+        default_missing_value = "server",
+        hide_default_value = true,
+        value_name = "client|server"
+    )]
+    dry_run: DryRunArg,
     /// Time of each attempt, unless the spec sets one
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive_duration)]
     timeout: Duration,
