@@ -70,15 +70,18 @@ impl<'a> Worker<'a> {
     fn killed_at(&self, operation: &str, death: Death, n: usize) -> bool {
         let name = format!("{operation}-{}-{n}", format!("{death:?}").to_lowercase());
         let place = format!("{operation} killed {} change {n}", format!("{death:?}").to_lowercase());
-        let args = [operation, &name, "new.yaml", "-o", "json"];
+        let args: &[&str] = match operation {
+            "rollback" | "uninstall" => &[operation, &name, "-o", "json"],
+            _ => &[operation, &name, "new.yaml", "-o", "json"],
+        };
         self.env.write("old.yaml", manifest(&name, "old", self.receiver.port));
         self.env.write("new.yaml", manifest(&name, "new", self.receiver.port));
-        if operation == "upgrade" {
-            self.killer.arm(None);
-            self.run(&["install", &name, "old.yaml", "--no-hooks"]).ok();
+        self.killer.arm(None);
+        for earlier in earlier(operation) {
+            self.run(&[&[earlier[0], &name][..], &earlier[1..], &["--no-hooks"]].concat()).ok();
         }
         self.killer.arm(Some((death, n)));
-        let mut command = self.env.command(&args);
+        let mut command = self.env.command(args);
         command.args(["--namespace", self.ground.namespace, "--kubeconfig", "kubeconfig"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.killer.watch(child.id());
@@ -88,16 +91,27 @@ impl<'a> Worker<'a> {
             self.told();
             return false;
         }
-        let done = self.statuses(&name).last().is_some_and(|last| last == "deployed")
-            && self.statuses(&name).len() == revision(operation);
         self.killer.arm(None);
-        if done {
-            // Only the lease is left; whoever comes next gets it.
-            let run = self.run(&["test", &name, "-o", "json"]);
-            assert_eq!(run.code, Some(0), "{place}:\n{run}");
-            self.told();
-        } else {
-            self.again(&args, &place);
+        let statuses = self.statuses(&name);
+        match operation {
+            "uninstall" if statuses.is_empty() => {
+                // Only the lease is left; whoever comes next gets it.
+                self.run(&["install", &name, "old.yaml", "--no-hooks"]).ok();
+                self.run(&["uninstall", &name, "--no-hooks"]).ok();
+                self.told();
+            }
+            // Its hooks run again: there is no new revision that could tell which have.
+            "uninstall" => {
+                let run = self.run(args);
+                assert_eq!(run.code, Some(0), "{place}:\n{run}");
+                assert!((1..=2).contains(&self.told()), "{place}");
+            }
+            _ if statuses.len() == revision(operation) && statuses.last().unwrap() == "deployed" => {
+                let run = self.run(&["test", &name]);
+                assert_eq!(run.code, Some(0), "{place}:\n{run}");
+                self.told();
+            }
+            _ => self.again(args, &place),
         }
         self.ended_well(operation, &name, &place);
         true
@@ -122,8 +136,8 @@ impl<'a> Worker<'a> {
 
     /// What must hold at the end, wherever the command was killed.
     fn ended_well(&self, operation: &str, name: &str, place: &str) {
-        let mut expected = vec!["superseded".to_owned(); revision(operation) - 1];
-        expected.push("deployed".to_owned());
+        let mut expected = vec!["superseded".to_owned(); revision(operation).saturating_sub(1)];
+        expected.extend((operation != "uninstall").then(|| "deployed".to_owned()));
         assert_eq!(self.statuses(name), expected, "{place}");
         assert!(!self.secrets(name).contains("boathook.dev/unfinished"), "{place}");
         let namespace = self.ground.namespace;
@@ -133,6 +147,12 @@ impl<'a> Worker<'a> {
             None
         );
         let config = |suffix: &str| get(&format!("api/v1/namespaces/{namespace}/configmaps/{name}-{suffix}"));
+        if operation == "uninstall" {
+            for suffix in ["both", "new", "old", "passing"] {
+                assert_eq!(config(suffix), None, "{place}");
+            }
+            return;
+        }
         assert_eq!(config("both").unwrap()["data"]["is"], "new", "{place}");
         assert!(config("new").is_some() && config("old").is_none(), "{place}");
         assert_eq!(config("passing"), None, "{place}: its policy is hook-succeeded");
@@ -200,9 +220,19 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// What comes before it.
+fn earlier(operation: &str) -> &'static [&'static [&'static str]] {
+    match operation {
+        "upgrade" => &[&["install", "old.yaml"]],
+        "rollback" => &[&["install", "new.yaml"], &["upgrade", "old.yaml"]],
+        "uninstall" => &[&["install", "new.yaml"]],
+        _ => &[],
+    }
+}
+
 /// The revision that an operation makes.
 fn revision(operation: &str) -> usize {
-    if operation == "install" { 1 } else { 2 }
+    if operation == "uninstall" { 0 } else { earlier(operation).len() + 1 }
 }
 
 /// A mixed release: a Job that goes, a plugin, objects and a definition, an object that goes, a Job that stays.
@@ -219,13 +249,16 @@ spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: main, ima
     };
     let migrate = job(
         "migrate",
-        "helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-weight: '1', helm.sh/hook-delete-policy: hook-succeeded",
+        "helm.sh/hook: 'pre-install,pre-upgrade,pre-rollback,pre-delete', helm.sh/hook-weight: '1', helm.sh/hook-delete-policy: hook-succeeded",
     );
-    let check = job("check", "helm.sh/hook: 'post-install,post-upgrade', helm.sh/hook-weight: '2'");
+    let check = job(
+        "check",
+        "helm.sh/hook: 'post-install,post-upgrade,post-rollback,post-delete', helm.sh/hook-weight: '2'",
+    );
     format!(
         "{migrate}{check}apiVersion: boathook.dev/v1alpha1
 kind: WasmHook
-metadata: {{name: notify, annotations: {{helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-weight: '2'}}}}
+metadata: {{name: notify, annotations: {{helm.sh/hook: 'pre-install,pre-upgrade,pre-rollback,pre-delete', helm.sh/hook-weight: '2'}}}}
 spec:
   plugin: notify
   config: {{url: 'http://127.0.0.1:{port}/', text: done}}
@@ -235,7 +268,7 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {name}-passing
-  annotations: {{helm.sh/hook: 'post-install,post-upgrade', helm.sh/hook-weight: '1', helm.sh/hook-delete-policy: 'before-hook-creation,hook-succeeded'}}
+  annotations: {{helm.sh/hook: 'post-install,post-upgrade,post-rollback,post-delete', helm.sh/hook-weight: '1', helm.sh/hook-delete-policy: 'before-hook-creation,hook-succeeded'}}
 ---
 {{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}-both}}, data: {{is: {is}}}}}
 ---

@@ -370,14 +370,20 @@ spec:
 
       wait until it is done, or let this command wait: --wait-for-lock 10m
     ");
+    // Who waits plans for what the first one leaves.
+    let mut third = place.command(&["upgrade", "--install", "web", "hooks.yaml", "--wait-for-lock", "60s"]);
+    let third = third.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::fs::write(flag, "").unwrap();
     lines.for_each(drop);
     assert!(first.wait().unwrap().success());
+    let third = third.wait_with_output().unwrap();
+    assert!(third.status.success(), "{third:?}");
     snapshot!(place.run(&["history", "web"]), @r"
     exit 0
     --- stdout
-    REVISION  UPDATED                  STATUS    CHART        APP VERSION  DESCRIPTION
-           1  [time]  deployed  hooks-0.0.0               Install complete
+    REVISION  UPDATED                  STATUS      CHART        APP VERSION  DESCRIPTION
+           1  [time]  superseded  hooks-0.0.0               Install complete
+           2  [time]  deployed    hooks-0.0.0               Upgrade complete
     ");
 }
 

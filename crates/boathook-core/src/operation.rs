@@ -104,7 +104,7 @@ pub enum Refused {
     /// The item was never begun.
     #[error("{0} was not begun")]
     NotBegun(Item),
-    /// The phase is none of the plan's, or not the next one; a hook or a deletion stands outside of any.
+    /// The phase is none of the plan's, or not the next one; a hook stands outside of any.
     #[error("it is not the turn of {0}")]
     OutOfTurn(Item),
     /// The operation was begun by another command.

@@ -1,5 +1,6 @@
 //! Two holders and one release, on paused time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use boathook_core::run_event::{ErrorCode, Outcome};
@@ -7,6 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::cluster::ClusterErrorKind;
+use crate::context::Context;
 use crate::testing::Bench;
 use crate::testing::cluster::Change;
 use crate::testing::plans::{config_map, hook, install};
@@ -19,7 +21,7 @@ fn somebody(bench: &Bench, every: Option<u64>) {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {"name": "boathook.web", "namespace": "prod"},
-        "spec": {"holderIdentity": "two", "leaseDurationSeconds": 15, "renewTime": "2999-01-01T00:00:00.000000Z"},
+        "spec": {"holderIdentity": "two", "leaseDurationSeconds": 15, "acquireTime": "2023-11-14T22:13:20.000000Z", "renewTime": "2999-01-01T00:00:00.000000Z"},
     });
     bench.cluster.put(lease.clone());
     let Some(every) = every else { return };
@@ -57,7 +59,10 @@ async fn a_holder_who_renews_is_named_and_nothing_is_written() {
     somebody(&bench, Some(5));
     let story = bench.execute(&install(&[], &[config_map("c")])).await;
     assert_eq!((story.outcome, story.error().code), (Outcome::Refused, ErrorCode::Locked));
-    assert_eq!(story.error().message, "release web is locked: two is at work on it");
+    assert_eq!(
+        story.error().message,
+        "release web is locked: two is at work on it, since 2023-11-14T22:13:20.000000Z"
+    );
     assert_eq!(bench.cluster.effects(), Vec::<String>::new());
 }
 
@@ -69,6 +74,36 @@ async fn a_holder_who_is_gone_is_waited_for_no_longer_than_the_lease() {
     let story = bench.execute(&install(&[], &[config_map("c")])).await;
     assert_eq!(story.outcome, Outcome::Succeeded);
     assert_eq!(began.elapsed(), Duration::from_secs(15));
+}
+
+/// The same without a renewal in sight, but for what this machine knows of its own processes.
+#[tokio::test(start_paused = true)]
+async fn of_a_holder_on_this_machine_it_is_known_at_once_whether_it_lives() {
+    for (alive, expected) in [(true, Outcome::Refused), (false, Outcome::Succeeded)] {
+        let bench = Bench::new();
+        somebody(&bench, None);
+        let began = Instant::now();
+        let context =
+            Context { alive: Arc::new(move |holder| (holder == "two").then_some(alive)), ..bench.context() };
+        let outcome = crate::execute(&install(&[], &[config_map("c")]), &context, &mut |_| {}).await;
+        assert_eq!((outcome, began.elapsed()), (expected, Duration::ZERO));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_plans_later_waits_first() {
+    let bench = Bench::new();
+    somebody(&bench, Some(5));
+    let release = install(&[], &[]).release;
+    let wait = async |seconds| {
+        let patience = Duration::from_secs(seconds);
+        crate::wait_for_lock(bench.cluster.as_ref(), &|_| None, &release, patience).await
+    };
+    let began = Instant::now();
+    assert_eq!(wait(30).await.unwrap_err().code, ErrorCode::Locked);
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
+    bench.cluster.fail(&format!("get {LEASE}"), ClusterErrorKind::Forbidden, "leases is forbidden");
+    assert_eq!(wait(30).await.map_err(|error| error.message), Ok(()), "the command says it");
 }
 
 #[tokio::test(start_paused = true)]
