@@ -90,7 +90,7 @@ fn forbidden_to_create_one_kind(place: &Place) {
     --- stdout
     Release web is failed in NAMESPACE, revision 1 · [duration] (exit code 1)
       1 object: 1 failed (ConfigMap/a)
-      note the release is not locked against other commands: leases.coordination.k8s.io "boathook.web" is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "NAMESPACE"
+      note the release is not locked against other commands: leases.coordination.k8s.io is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot create resource "leases" in API group "coordination.k8s.io" in the namespace "NAMESPACE"
            add to the Role: {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}
     --- stderr
 
@@ -123,7 +123,7 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: 
     --- stdout
     Release web is failed in NAMESPACE, revision 1 · [duration] (exit code 1)
       1 hook: 0 succeeded, 1 failed
-      note the release is not locked against other commands: leases.coordination.k8s.io "boathook.web" is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "NAMESPACE"
+      note the release is not locked against other commands: leases.coordination.k8s.io is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot create resource "leases" in API group "coordination.k8s.io" in the namespace "NAMESPACE"
            add to the Role: {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}
     --- stderr
       failed  pre-install   Job/migrate  jobs.batch "migrate" is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot get resource "jobs" in API group "batch" in the namespace "NAMESPACE"  [duration]

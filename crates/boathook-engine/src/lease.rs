@@ -142,23 +142,16 @@ impl Lease {
         lost: CancellationToken,
     ) -> Result<Acquired, RunError> {
         let mut watch = Watch::begin(release)?;
+        // Most often nobody has it: that is found out by taking it.
+        let mut found = None;
         loop {
-            let (cluster, patience) = (context.cluster.as_ref(), context.options.wait_for_lock);
-            let found = match watch.until_free(cluster, context.alive.as_ref(), patience).await {
-                Ok(found) => found,
-                Err(Watched::Held(error)) => return Err(*error),
-                Err(Watched::Cluster(error)) if error.kind == ClusterErrorKind::Forbidden => {
-                    return Ok(Acquired::NotAllowed(error.message));
-                }
-                Err(Watched::Cluster(error)) => return Err(fault::of_records(&error, error.message.clone())),
-            };
             let is_new = found.is_none();
             let sent = Instant::now();
             match take(context, &watch.target, found).await {
                 Ok(lease) => {
                     return Ok(Acquired::Lease(Self::keep(context, watch.target, lease, sent, lost)));
                 }
-                // Somebody was faster, and is alive therefore.
+                // Somebody has it, or was faster.
                 Err(error)
                     if matches!(error.kind, ClusterErrorKind::Conflict | ClusterErrorKind::AlreadyExists) => {
                 }
@@ -171,6 +164,15 @@ impl Lease {
                 }
                 Err(error) => return Err(fault::of_records(&error, error.message.clone())),
             }
+            let (cluster, patience) = (context.cluster.as_ref(), context.options.wait_for_lock);
+            found = match watch.until_free(cluster, context.alive.as_ref(), patience).await {
+                Ok(found) => found,
+                Err(Watched::Held(error)) => return Err(*error),
+                Err(Watched::Cluster(error)) if error.kind == ClusterErrorKind::Forbidden => {
+                    return Ok(Acquired::NotAllowed(error.message));
+                }
+                Err(Watched::Cluster(error)) => return Err(fault::of_records(&error, error.message.clone())),
+            };
         }
     }
 

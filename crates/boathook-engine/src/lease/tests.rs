@@ -142,7 +142,7 @@ async fn a_lease_that_cannot_be_renewed_stops_every_write() {
 #[tokio::test(start_paused = true)]
 async fn who_may_not_use_leases_goes_on_and_is_told() {
     let bench = Bench::new();
-    bench.cluster.fail(&format!("get {LEASE}"), ClusterErrorKind::Forbidden, "leases is forbidden");
+    bench.cluster.fail(&format!("create {LEASE}"), ClusterErrorKind::Forbidden, "leases is forbidden");
     let story = bench.execute(&install(&[], &[config_map("c")])).await;
     assert_eq!((story.outcome, story.notes()), (Outcome::Succeeded, vec!["not-locked"]));
 }
