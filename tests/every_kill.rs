@@ -1,6 +1,6 @@
 //! The built program is killed at every request by which one release changes something, and the same command is run again.
 //! Whichever API server it talks to, the same must hold then.
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a panic is how a test says no")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
