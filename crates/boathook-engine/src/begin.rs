@@ -151,13 +151,17 @@ async fn record(run: &mut Run<'_>, history: Vec<Stored>) -> Result<(), Stop> {
         return Ok(());
     }
     let (plan, context) = (run.plan, run.context);
-    let unfinished = history.last().is_some_and(|last| Unfinished::left(&last.revision()).is_some());
+    // What failed has ended; who left it pending may be at it.
+    let last = history.last().map(Stored::revision).filter(|last| last.status().is_pending());
+    let unfinished = last.is_some_and(|last| Unfinished::left(&last).is_some());
     let goes_on = matches!(plan.operation, Operation::Install | Operation::Upgrade) || plan.basis.resumes;
     if unfinished && goes_on && run.lease.is_none() {
         let message =
             "without the right to use leases it cannot be told whether somebody is at work on the release";
+        let name = &plan.release.name;
+        let hint = format!("{LEASES}; or `boathook rollback {name}`, or `boathook uninstall {name}`");
         return Err(Stop::refused(RunError {
-            hint: Some(LEASES.to_owned()),
+            hint: Some(hint),
             ..RunError::new(ErrorCode::Locked, message)
         }));
     }

@@ -17,7 +17,9 @@ use boathook_core::{Gvk, Object};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{Cluster, ClusterError, ListOptions, Page, Patch, Preconditions, Until, WriteOptions};
+use crate::cluster::{
+    Cluster, ClusterError, ClusterErrorKind, ListOptions, Page, Patch, Preconditions, Until, WriteOptions,
+};
 use crate::context::Context;
 use crate::release_store::{ReleaseStore, Stored, revisions};
 use crate::testing::cluster::Change;
@@ -325,6 +327,25 @@ async fn an_interrupted_operation_is_failed_for_helm_and_gone_on_with() {
     let made = bench.cluster.effects();
     assert_eq!(made.iter().filter(|effect| *effect == "apply Job prod/gone").count(), 1, "it was adopted");
     assert_eq!(history(&bench).await[0].record.info.status, Status::Deployed);
+}
+
+/// Nobody can tell then whether the other command is dead; one that was interrupted has ended.
+#[tokio::test(start_paused = true)]
+async fn without_a_lease_only_what_has_ended_is_gone_on_with() {
+    for (status, expected) in [("pending-install", Outcome::Refused), ("failed", Outcome::Succeeded)] {
+        let bench = world();
+        assert!(killed(&bench, Operation::Install, 6, Death::After).await);
+        let store = ReleaseStore::new(bench.cluster.as_ref());
+        let mut left = history(&bench).await.remove(0);
+        left.record.info.status = Status::from(status.to_owned());
+        store.update(&mut left, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+        let plan = planned(&bench, Operation::Install).await;
+        let denied = "leases.coordination.k8s.io is forbidden";
+        bench.cluster.fail("create Lease", ClusterErrorKind::Forbidden, denied);
+        let story = bench.execute(&plan).await;
+        assert_eq!(story.outcome, expected, "{:#?}", story.events);
+        assert_eq!(story.notes().first(), Some(&"not-locked"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
