@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use boathook_core::HookEvent;
 use boathook_core::names::{Collection, Resource, Target};
-use boathook_core::operation::{End, Item, OperationRecord, UNFINISHED};
-use boathook_core::plan::{Operation, Plan};
+use boathook_core::operation::{End, Item, OperationRecord, UNFINISHED, Unfinished};
+use boathook_core::plan::{Operation, Plan, StepAction};
 use boathook_core::release::basis::{self, Wish};
 use boathook_core::release::{Status, companion};
 use boathook_core::run_event::{ErrorCode, Outcome};
@@ -327,6 +327,21 @@ async fn an_interrupted_operation_is_failed_for_helm_and_gone_on_with() {
     let made = bench.cluster.effects();
     assert_eq!(made.iter().filter(|effect| *effect == "apply Job prod/gone").count(), 1, "it was adopted");
     assert_eq!(history(&bench).await[0].record.info.status, Status::Deployed);
+}
+
+#[test]
+fn more_patience_is_the_same_plan_and_other_values_are_another() {
+    let own = Unfinished::of(&mixed(Operation::Upgrade));
+    let mut patient = mixed(Operation::Upgrade);
+    for step in &mut patient.steps {
+        if let StepAction::Hook(hook) = &mut step.action {
+            hook.timeout += Duration::from_secs(60);
+        }
+    }
+    assert_eq!(Unfinished::of(&patient), own);
+    let mut other = mixed(Operation::Upgrade);
+    other.revision.as_mut().unwrap().config = Some(json!({"a": 1}));
+    assert_ne!(Unfinished::of(&other), own);
 }
 
 /// Nobody can tell then whether the other command is dead; one that was interrupted has ended.
