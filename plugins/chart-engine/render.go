@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"time"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -136,9 +135,6 @@ func (r *request) functions(host *conversation) template.FuncMap {
 	functions := template.FuncMap{}
 	if r.Config.Lookup {
 		functions["lookup"] = host.lookup
-	}
-	if now := r.Config.Now; !now.IsZero() {
-		functions["now"] = func() time.Time { return now.Local() }
 	}
 	return functions
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 )
@@ -46,8 +45,6 @@ type request struct {
 		Cluster *cluster `json:"cluster"`
 		// Lookup lets templates look into the cluster; without it they find nothing there.
 		Lookup bool `json:"lookup"`
-		// Now is what the template function `now` gives; zero: the time.
-		Now time.Time `json:"now"`
 
 		// Sort splits and sorts the documents as Helm does, which takes longer than everything else.
 		Sort bool `json:"sort"`

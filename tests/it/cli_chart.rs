@@ -145,6 +145,51 @@ fn a_plan_without_a_cluster_finds_nothing_there() {
     ");
 }
 
+/// The example of docs/charts.md.
+#[test]
+fn the_example_of_lookup_keeps_its_password() {
+    let Some(env) = TestEnv::with_engine() else { return };
+    env.example("lookup", 8642);
+    let run = |operation: &str, more: &[&str]| {
+        env.run(&[&[operation, "db", "lookup/chart", "--cluster", "embedded:state.json"], more].concat())
+    };
+    assert_eq!(run("install", &[]).code, Some(6));
+    let grant = ["--lookup-grant", "lookup/grant.yaml"];
+    run("install", &grant).ok();
+    let manifest = || env.run(&["get", "manifest", "db", "--cluster", "embedded:state.json"]).ok().stdout;
+    let first = manifest();
+    let upgraded = run("upgrade", &grant).ok();
+    assert!(upgraded.stdout.contains("1 unchanged (Secret/db)"), "{upgraded}");
+    assert_eq!(manifest(), first);
+}
+
+#[test]
+fn every_violation_of_a_schema_is_told() {
+    let Some(env) = TestEnv::with_engine() else { return };
+    env.write("chart/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n");
+    env.write("chart/values.yaml", "port: text\nmode: never\n");
+    let schema = r#"{"required": ["name"], "additionalProperties": false,
+        "properties": {"port": {"type": "integer"}, "mode": {"enum": ["fast"]}, "sub": {}, "name": {}, "global": {}}}"#;
+    env.write("chart/values.schema.json", schema);
+    env.write("chart/charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 0.1.0\n");
+    env.write("chart/charts/sub/values.schema.json", r#"{"required": ["size"]}"#);
+    let run = env.refuses(&["template", "web", "chart", "--set", "more=1"]);
+    assert_eq!(run.code, Some(3));
+    // Their order is chance, as with Helm.
+    let mut lines: Vec<&str> = run.stderr.lines().collect();
+    lines.sort_unstable();
+    snapshot!(lines.join("\n"), @"
+    - at '': additional properties 'more' not allowed
+    - at '': missing property 'name'
+    - at '': missing property 'size'
+    - at '/mode': value must be 'fast'
+    - at '/port': got string, want integer
+    c:
+    error: values don't meet the specifications of the schema(s) in the following chart(s):
+    sub:
+    ");
+}
+
 #[test]
 fn grants_that_make_no_sense_for_charts_are_refused() {
     let Some(env) = TestEnv::with_engine() else { return };

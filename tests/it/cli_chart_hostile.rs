@@ -24,16 +24,27 @@ fn chart(template: &str) -> Option<TestEnv> {
     Some(env)
 }
 
+/// Rendering that ends by itself, on however busy a machine.
 #[track_caller]
 fn refuses(env: &TestEnv, more: &[&str]) -> Run {
-    let args = [&["template", "web", "chart", "--render-timeout", "1s"][..], more].concat();
+    refuses_in("30s", env, more)
+}
+
+#[track_caller]
+fn refuses_in(time: &str, env: &TestEnv, more: &[&str]) -> Run {
+    let args = [&["template", "web", "chart", "--render-timeout", time][..], more].concat();
     env.refuses_within(&args, MEMORY, TIME)
 }
 
 /// The error of a chart with this template, its first 300 characters.
 #[track_caller]
 fn error(template: &str) -> Option<String> {
-    let run = refuses(&chart(template)?, &[]);
+    error_in("30s", template)
+}
+
+#[track_caller]
+fn error_in(time: &str, template: &str) -> Option<String> {
+    let run = refuses_in(time, &chart(template)?, &[]);
     assert_eq!(run.code, Some(3), "{run}");
     Some(run.stderr.chars().take(300).collect())
 }
@@ -41,7 +52,7 @@ fn error(template: &str) -> Option<String> {
 #[test]
 fn endless_loops_end_with_their_time() {
     let loops = "{{ range $i := until 10000 }}{{ range $j := until 10000 }}{{ range $k := until 10000 }}{{ end }}{{ end }}{{ end }}";
-    let Some(error) = error(loops) else { return };
+    let Some(error) = error_in("1s", loops) else { return };
     snapshot!(error, @"
     error: rendering was stopped: it did not end within 1s
       help: charts are rendered in a sandbox with 256 MiB of memory; --render-timeout gives more time
@@ -56,7 +67,7 @@ fn memory_without_end_is_not_given() {
         "{{ until 2000000000 | toJson }}",
         r#"{{ range until 100000 }}{{ repeat 100000 "x" }}{{ end }}"#,
     ] {
-        let Some(error) = error(template) else { return };
+        let Some(error) = error_in("1s", template) else { return };
         let stopped = error.starts_with("error: rendering was stopped: memory limit of 256 MiB reached")
             || error.starts_with("error: rendering was stopped: it did not end within 1s");
         assert!(stopped, "{template}: {error}");
@@ -87,6 +98,23 @@ fn recursion_ends() {
         return;
     };
     assert!(refuses(&env, &[]).stderr.contains("rendering template has a nested reference name: r"));
+}
+
+#[test]
+fn environment_files_and_names_of_hosts_are_not_reached() {
+    for (function, name) in [("env \"HOME\"", "env"), ("expandenv \"$HOME\"", "expandenv")] {
+        let Some(error) = error(&format!("{{{{ {function} }}}}")) else { return };
+        assert!(error.contains(&format!("function {name:?} not defined")), "{error}");
+    }
+    let looks = "a: {{ getHostByName \"localhost\" | quote }}{{ .Files.Get \"../../etc/passwd\" }}{{ .Files.Get \"/etc/passwd\" }}\n";
+    let Some(env) = chart(looks) else { return };
+    snapshot!(env.run(&["template", "web", "chart"]), @r#"
+    exit 0
+    --- stdout
+    ---
+    # Source: c/templates/a.yaml
+    a: ""
+    "#);
 }
 
 #[test]

@@ -39,6 +39,59 @@ fn a_deployment_is_waited_for() {
     ");
 }
 
+/// A workload of each kind, whose Pods fare as the annotation says.
+fn workloads(annotation: &str) -> String {
+    let labels = "{app: KIND}";
+    let template = "{metadata: {labels: {app: KIND}}, spec: {containers: [{name: main, image: busybox}]}}";
+    let of = |api_version: &str, kind: &str, selector: &str, more: &str| {
+        format!(
+            "apiVersion: {api_version}
+kind: {kind}
+metadata: {{name: KIND, annotations: {{embedded.boathook.dev/{annotation}}}}}
+spec: {{selector: {selector}, template: {template}, {more}}}
+---
+"
+        )
+        .replace("KIND", &kind.to_lowercase())
+        .replace(&format!("kind: {}", kind.to_lowercase()), &format!("kind: {kind}"))
+    };
+    let matching = format!("{{matchLabels: {labels}}}");
+    [
+        of("apps/v1", "Deployment", &matching, "replicas: 3"),
+        of("apps/v1", "StatefulSet", &matching, "replicas: 2, serviceName: db"),
+        of("apps/v1", "DaemonSet", &matching, ""),
+        of("apps/v1", "ReplicaSet", &matching, "replicas: 2"),
+        of("v1", "ReplicationController", labels, "replicas: 1"),
+    ]
+    .concat()
+}
+
+#[test]
+fn every_workload_gets_ready_by_the_rules_of_both_helms() {
+    for strategy in ["--wait=watcher", "--wait=legacy"] {
+        let env = TestEnv::new();
+        install(&env, &workloads("delay: 300ms"), &[strategy, "--timeout", "30s"]).ok();
+        // A new template of each that takes one: the wait sees the new Pods, not the old ones.
+        env.write("a.yaml", workloads("delay: 300ms").replace("busybox", "busybox:2"));
+        let upgrade =
+            ["upgrade", "web", "a.yaml", "--cluster", "embedded:state.json", strategy, "--timeout", "30s"];
+        env.run(&upgrade).ok();
+    }
+}
+
+#[test]
+fn pods_that_do_not_get_ready_are_not_there_in_time() {
+    for (strategy, outcome) in [("watcher", "hang"), ("legacy", "hang"), ("legacy", "image-pull-error")] {
+        let text = DEPLOYMENT.replace(
+            "metadata: {name: app}",
+            &format!("metadata: {{name: app, annotations: {{embedded.boathook.dev/outcome: {outcome}}}}}"),
+        );
+        let run = install(&TestEnv::new(), &text, &["--timeout", "1s", &format!("--wait={strategy}")]);
+        assert_eq!(run.code, Some(1), "{run}");
+        assert!(run.stderr.contains("context deadline exceeded"), "{run}");
+    }
+}
+
 #[test]
 fn a_job_counts_as_ready_once_it_runs_unless_jobs_are_waited_for() {
     install(&TestEnv::new(), &job("hang"), &["--wait"]).ok();

@@ -5,10 +5,12 @@
 mod cases;
 mod chart_values;
 mod cli_arguments;
+mod cli_authorization;
 mod cli_bad_manifests;
 mod cli_bad_plugins;
 mod cli_chart;
 mod cli_chart_hostile;
+mod cli_chart_plan;
 mod cli_chart_sources;
 mod cli_clusters;
 mod cli_dry_run;

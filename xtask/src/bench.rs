@@ -1,8 +1,11 @@
 //! Whole-process benchmarks: the release build of the program beside `true`, interleaved, as medians and ratios. The figures
 //! are recorded in docs/performance.md; nothing asserts them.
 
+mod charts;
+mod releases;
+
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,11 +16,7 @@ use crate::{cargo, plugins, root, target};
 const RUNS: usize = 41;
 
 pub(crate) fn run() -> Result<()> {
-    plugins::build()?;
-    cargo(&["build", "--release", "--package", "boathook-cli"])?;
-    let boathook = target().join("release/boathook");
-    let folder = target().join("bench");
-    std::fs::create_dir_all(&folder)?;
+    let (boathook, folder) = prepare()?;
     println!("release binary: {:.1} MB", std::fs::metadata(&boathook)?.len() as f64 / 1e6);
 
     let examples = root().join("examples/first");
@@ -33,7 +32,28 @@ pub(crate) fn run() -> Result<()> {
         let install = ["install", "web", &source, "--cluster", "embedded", "--quiet"];
         compare(&format!("install of {objects} ConfigMaps on the embedded cluster"), &boathook, &install, 5)?;
     }
-    Ok(())
+    charts::run(&boathook, &folder)
+}
+
+/// Only the charts.
+pub(crate) fn run_charts() -> Result<()> {
+    let (boathook, folder) = prepare()?;
+    charts::run(&boathook, &folder)
+}
+
+/// Only releases on a real API server.
+pub(crate) fn run_releases() -> Result<()> {
+    let (boathook, folder) = prepare()?;
+    releases::run(&boathook, &folder)
+}
+
+/// The program, and a folder for what it is given.
+fn prepare() -> Result<(PathBuf, PathBuf)> {
+    plugins::build()?;
+    cargo(&["build", "--release", "--package", "boathook-cli"])?;
+    let folder = target().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    Ok((target().join("release/boathook"), folder))
 }
 
 fn manifests(objects: usize, hooks: usize) -> String {

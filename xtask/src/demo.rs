@@ -36,11 +36,14 @@ pub(crate) fn run() -> Result<()> {
     demo.install("first-annotated", true)?;
     demo.title("The same hooks as they are today, with an image each: completed by the simulated controller");
     demo.install("first-jobs", false)?;
-    if helm_is_there() {
-        demo.title("The same hooks as a chart, rendered by helm");
+    if plugins::has_chart_engine() {
+        demo.title("The same hooks as a chart, rendered by Helm's engine in the sandbox: no helm is needed");
+        demo.install("first-chart", true)?;
+    } else if helm_is_there() {
+        demo.title("The same hooks as a chart, rendered by your helm: the program was built without Go");
         demo.install("first-chart", true)?;
     } else {
-        demo.title("No helm on the PATH: the chart form (examples/first-chart) was left out");
+        demo.title("Neither Go nor helm on the PATH: the chart form (examples/first-chart) was left out");
     }
     demo.title("Order: weight, name, kind, path; and what Helm drops without a word");
     demo.boathook(&["plan", "install", "web", "ordering"])?;

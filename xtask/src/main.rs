@@ -25,7 +25,11 @@ const HELP: &str = "usage: cargo xtask TASK
   cluster tools
              make what it and its tests consist of (kube-apiserver and others, Helm 3 and 4, kubectl) and print where it is
   receiver   print every webhook that arrives at http://127.0.0.1:8642/ (or --port N) until Ctrl-C
-  bench      time the release build beside `true`
+  bench      time the release build beside `true`, and what it makes of charts beside `helm template`
+  bench charts
+             only the latter
+  bench releases
+             install, upgrade and uninstall on a real API server beside Helm 3 and 4
   tidy       check what the compiler does not: crates without IO, file sizes, links of the documents";
 
 fn main() -> ExitCode {
@@ -45,6 +49,8 @@ fn main() -> ExitCode {
             Err(_) => Err(anyhow::anyhow!("--port takes a number")),
         },
         ["bench"] => bench::run(),
+        ["bench", "charts"] => bench::run_charts(),
+        ["bench", "releases"] => bench::run_releases(),
         ["tidy"] => tidy::run(),
         _ => {
             eprintln!("{HELP}");

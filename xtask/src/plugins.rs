@@ -94,6 +94,11 @@ fn write_changed(file: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Whether the engine that renders charts was built.
+pub(crate) fn has_chart_engine() -> bool {
+    root().join("target/boathook-plugins/chart-engine.wasm.gz").is_file()
+}
+
 /// Whether there is a Go that is new enough.
 fn go_is_there() -> bool {
     let output = Command::new("go").args(["env", "GOVERSION"]).output().ok();

@@ -13,7 +13,7 @@ use boathook_engine::plugin_host::{
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::lookup::Lookup;
+use crate::render::RenderOptions;
 
 /// Memory of the engine: a chart with megabytes of output takes a hundred.
 const MEMORY: u64 = 256 << 20;
@@ -97,19 +97,26 @@ impl Engine {
         Self { timeout, ..self }
     }
 
+    /// Makes it ready to run, which takes seconds the first time: for while charts are fetched and clusters are asked.
+    /// `progress` is told if it takes long.
+    pub async fn prepare(&self, progress: &(dyn Fn(&str) + Send + Sync)) {
+        let (signals, received) = unbounded_channel();
+        let prepare = async move { self.host.prepare(&self.plugin, &signals).await };
+        tokio::join!(prepare, listen(received, progress));
+    }
+
     /// Runs it once. `progress` is told what takes long.
     pub(crate) async fn run(
         &self,
         release: &ReleaseRef,
         config: Map<String, Value>,
         input: Vec<Arc<Vec<u8>>>,
-        time_zone: Option<&str>,
-        lookup: &Lookup,
+        options: &RenderOptions,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Ran, RenderError> {
         let (signals, received) = unbounded_channel();
         let environment = [("GOGC", "off"), ("GOMEMLIMIT", COLLECT_AT)].into_iter();
-        let environment = environment.chain(time_zone.map(|zone| ("TZ", zone)));
+        let environment = environment.chain(options.time_zone.as_deref().map(|zone| ("TZ", zone)));
         let call = PluginCall {
             plugin: self.plugin.clone(),
             release: release.clone(),
@@ -122,15 +129,16 @@ impl Engine {
                 dry_run: true,
             },
             config,
-            permissions: lookup.permissions(),
+            permissions: options.lookup.permissions(),
             credentials: std::collections::BTreeMap::new(),
             limits: Limits { memory: MEMORY, log_bytes: LOG_BYTES },
             timeout: self.timeout,
-            cluster: lookup.cluster(),
+            cluster: options.lookup.cluster(),
             signals,
             extras: CommandExtras {
                 input,
                 environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                ahead: options.ahead,
                 report_bytes: Some(REPORT_BYTES),
             },
         };

@@ -10,6 +10,7 @@
 //! client. Only `source` and `values` read files.
 
 mod chart;
+mod determinism;
 mod engine;
 mod glob;
 mod ignore;
@@ -20,6 +21,7 @@ mod template;
 mod values;
 
 pub use chart::{Chart, ChartFile, MAX_BYTES, MAX_FILES};
+pub use determinism::{Unsteady, unsteady};
 pub use engine::{Engine, RenderError};
 pub use lookup::{GrantError, Lookup};
 pub use render::{

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use boathook_core::Source;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -34,8 +34,8 @@ pub struct RenderOptions {
     pub subchart_notes: bool,
     /// Everything that a release record holds is wanted.
     pub record: bool,
-    /// What the template function `now` gives; else the time.
-    pub now: Option<Timestamp>,
+    /// How much later than now it is for the templates.
+    pub ahead: Duration,
     /// The name of the zone in which templates print times.
     pub time_zone: Option<String>,
 }
@@ -215,7 +215,7 @@ async fn run(
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<(Report, Vec<String>), RenderError> {
     let (config, input) = request(chart, options, sort);
-    let ran = engine.run(release, config, input, options.time_zone.as_deref(), &options.lookup, progress);
+    let ran = engine.run(release, config, input, options, progress);
     let Ran { report, log } = ran.await?;
     let report = Report::deserialize(report).map_err(|error| internal(&format!("its report: {error}")))?;
     Ok((report, chart.notices.iter().cloned().chain(log).collect()))
@@ -257,7 +257,6 @@ fn request(chart: &Chart, options: &RenderOptions, sort: bool) -> (Map<String, V
         "skipSchemaValidation": options.skip_schema_validation,
         "subNotes": options.subchart_notes,
         "lookup": options.lookup.reaches_a_cluster(),
-        "now": options.now,
         "sort": sort,
         "record": options.record,
     });

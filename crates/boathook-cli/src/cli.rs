@@ -122,6 +122,26 @@ mod tests {
 
     use super::*;
 
+    /// A flag that a plan depends on would be taken and have no effect.
+    #[test]
+    fn what_a_plan_says_cannot_be_said_once_more() {
+        let program = Cli::command();
+        let plan = program.find_subcommand("plan").unwrap();
+        for operation in ["install", "upgrade"] {
+            let (planned, command) =
+                (plan.find_subcommand(operation).unwrap(), program.find_subcommand(operation).unwrap());
+            let from = command.get_arguments().find(|arg| arg.get_id() == "plan").unwrap();
+            let refused = command.get_arg_conflicts_with(from);
+            let also = |arg: &&clap::Arg| planned.get_arguments().any(|other| other.get_id() == arg.get_id());
+            for arg in command.get_arguments().filter(also) {
+                let id = arg.get_id().as_str();
+                // The name is compared, plugins by their digests; the output is nothing that a plan says.
+                let may_be_said = ["name", "plugin_dir", "output"].contains(&id);
+                assert_ne!(refused.iter().any(|other| other.get_id() == id), may_be_said, "{operation} {id}");
+            }
+        }
+    }
+
     #[test]
     fn work_that_was_given_up_does_not_hold_the_process() {
         let started = Instant::now();

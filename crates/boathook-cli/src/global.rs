@@ -11,6 +11,9 @@ pub(crate) struct GlobalArgs {
     /// Which cluster: `kube` (your kubeconfig), `embedded` (in memory, for this command), `embedded:FILE` (kept in FILE)
     #[arg(long, global = true, env = "BOATHOOK_CLUSTER", default_value = "kube", value_name = "CLUSTER")]
     pub(crate) cluster: String,
+    /// What users of an embedded cluster may do; who they are, --as says
+    #[arg(long, global = true, value_enum, default_value_t = Authorization::AlwaysAllow, value_name = "MODE")]
+    pub(crate) authorization: Authorization,
     /// The kubeconfig to read instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -35,6 +38,15 @@ pub(crate) struct GlobalArgs {
     /// Colour
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(crate) color: Color,
+}
+
+/// How an embedded cluster decides what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Authorization {
+    /// Everything is allowed
+    AlwaysAllow,
+    /// What Roles and bindings in the cluster allow, and everything to you without --as
+    Rbac,
 }
 
 /// When to print colour.

@@ -9,6 +9,7 @@ use boathook_core::manifest::limit;
 use boathook_core::plan::{ChartInfo, ReleaseRef};
 use boathook_core::{Diagnostic, Source};
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) mod chart;
@@ -76,15 +77,21 @@ pub(crate) struct ValuesArgs {
     /// Time that rendering a chart may take
     #[arg(help_heading = CHARTS, long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
     pub(crate) render_timeout: Duration,
-    /// Have this helm program (3.x or 4.x) render charts, instead of Helm's engine in the sandbox
-    #[arg(help_heading = CHARTS, long, value_name = "PATH", env = "BOATHOOK_HELM")]
-    pub(crate) helm: Option<String>,
+    /// Have this helm program (3.x or 4.x) render charts, instead of Helm's engine in the sandbox [env: BOATHOOK_HELM=]
+    #[arg(help_heading = CHARTS, long, value_name = "PATH")]
+    helm: Option<String>,
 }
 
 impl ValuesArgs {
+    /// The helm program that the user wants. The variable is no argument: it may be set where `--helm` would be wrong.
+    fn wanted_helm(&self) -> Option<String> {
+        let named = || std::env::var("BOATHOOK_HELM").ok().filter(|path| !path.is_empty());
+        self.helm.clone().or_else(named)
+    }
+
     /// The helm program to call.
-    fn helm(&self) -> &str {
-        self.helm.as_deref().unwrap_or("helm")
+    fn helm(&self) -> String {
+        self.wanted_helm().unwrap_or_else(|| "helm".to_owned())
     }
 }
 
@@ -136,8 +143,8 @@ pub(crate) enum ValuesMode {
     ResetThenReuse,
 }
 
-/// A source that was read.
-#[derive(Debug)]
+/// A source that was read. Plan files hold it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Input {
     /// The texts, by path.
     pub(crate) sources: Vec<Source>,
@@ -155,7 +162,7 @@ pub(crate) struct Input {
 }
 
 /// What a source gives to the release record besides its documents.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Recorded {
     /// The chart as Helm stores it, if the source is one.
     pub(crate) chart: Option<Value>,

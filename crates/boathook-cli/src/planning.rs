@@ -1,6 +1,7 @@
 //! From arguments to a plan: the source is read or the release's records are, hooks are told from objects, plugins are looked
 //! up, and everything that is wrong is collected. One function per operation.
 
+pub(crate) mod file;
 mod recorded;
 mod sourced;
 
@@ -24,7 +25,7 @@ use boathook_engine::wait_for_lock;
 use clap::{Args, ValueEnum};
 
 pub(crate) use recorded::{rollback, test, uninstall};
-pub(crate) use sourced::{InstallChoices, UpgradeChoices, install, run, upgrade};
+pub(crate) use sourced::{InstallChoices, Material, UpgradeChoices, install, run, upgrade};
 
 use crate::error::{CliError, USAGE, exit_code_of};
 use crate::holder;
@@ -89,8 +90,19 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
 pub(crate) struct Planned {
     /// The plan, with all diagnostics.
     pub(crate) plan: Plan,
-    /// For excerpts.
+    /// For excerpts, and for plan files.
+    pub(crate) texts: Texts,
+}
+
+/// The texts that a plan was made from; none where it was made from records.
+#[derive(Default)]
+pub(crate) struct Texts {
+    /// The manifests.
     pub(crate) sources: Vec<Source>,
+    /// The definitions of `crds/`.
+    pub(crate) crds: Vec<Source>,
+    /// The folder that plugin paths are relative to.
+    pub(crate) base: PathBuf,
 }
 
 impl Planned {
@@ -163,13 +175,13 @@ impl Planner<'_> {
     }
 
     /// Looks up the plugins and builds the plan.
-    async fn finish(&self, input: PlanInput, base: Option<PathBuf>, sources: Vec<Source>) -> Planned {
+    async fn finish(&self, input: PlanInput, texts: Texts) -> Planned {
         let mut plugins = Plugins::new();
         for name in plan::plugins_needed(&input) {
-            let found = look_up(self.host, &name, base.clone()).await;
+            let found = look_up(self.host, &name, Some(texts.base.clone())).await;
             plugins.insert(name, found);
         }
-        Planned { plan: plan::build(input, &plugins, &self.options), sources }
+        Planned { plan: plan::build(input, &plugins, &self.options), texts }
     }
 }
 

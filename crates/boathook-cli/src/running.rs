@@ -96,7 +96,7 @@ fn not_allowed(refusal: Refusal, output: &OutputFlags, printer: &Printer) -> Res
 
 /// Says no before anything runs, if the input has errors: the exit code then. Warnings are shown in any case.
 fn refuse(planned: &Planned, output: &OutputFlags, printer: &Printer) -> Result<Option<u8>, CliError> {
-    diagnostic::print(printer, &planned.plan.diagnostics, &planned.sources);
+    diagnostic::print(printer, &planned.plan.diagnostics, &planned.texts.sources);
     let Some(code) = planned.refusal() else { return Ok(None) };
     let plan = &planned.plan;
     let report = Report::refused(

@@ -14,7 +14,7 @@ use boathook_wasm::{BuiltInPlugin, PackedCommand, WasmHost, WasmHostOptions};
 use clap::Args;
 
 use crate::error::{BAD_INPUT, CLUSTER, CliError, LOCKED, USAGE};
-use crate::global::GlobalArgs;
+use crate::global::{Authorization, GlobalArgs};
 
 include!(concat!(env!("OUT_DIR"), "/built_in_plugins.rs"));
 
@@ -54,11 +54,17 @@ impl Session {
 
 /// Opens the cluster that the global flags name.
 pub(crate) async fn session(global: &GlobalArgs) -> Result<Session, CliError> {
+    let is_kube = global.cluster == "kube";
+    if is_kube && global.authorization == Authorization::Rbac {
+        return Err(CliError::new(USAGE, "--authorization rbac is for embedded clusters").hint(
+            "a real cluster decides by itself; add --cluster embedded or embedded:FILE to try roles out",
+        ));
+    }
     match global.cluster.split_once(':') {
         Some(("embedded", "")) => Err(unknown_cluster(&global.cluster)),
         Some(("embedded", file)) => embedded(global, open(Path::new(file)).await?),
         None if global.cluster == "embedded" => embedded(global, Embedded::new()),
-        None if global.cluster == "kube" => kube(global).await,
+        None if is_kube => kube(global).await,
         _ => Err(unknown_cluster(&global.cluster)),
     }
 }
@@ -80,9 +86,22 @@ pub(crate) async fn open(file: &Path) -> Result<Embedded, CliError> {
 
 fn embedded(global: &GlobalArgs, embedded: Embedded) -> Result<Session, CliError> {
     let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let kube = Arc::new(KubeCluster::new(embedded.client(&namespace)));
+    let embedded = authorized(global, embedded);
+    let client = match &global.as_user {
+        Some(user) => embedded.client_as(user, &global.as_group, &namespace),
+        None => embedded.client(&namespace),
+    };
+    let kube = Arc::new(KubeCluster::new(client));
     let cluster = kube.clone();
     Ok(Session { cluster, kube, namespace, api_servers: Vec::new(), embedded: Some(embedded) })
+}
+
+/// The embedded cluster as `--authorization` wants it.
+pub(crate) fn authorized(global: &GlobalArgs, embedded: Embedded) -> Embedded {
+    match global.authorization {
+        Authorization::AlwaysAllow => embedded,
+        Authorization::Rbac => embedded.with_rbac(),
+    }
 }
 
 async fn kube(global: &GlobalArgs) -> Result<Session, CliError> {

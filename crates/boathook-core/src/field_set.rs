@@ -112,8 +112,8 @@ impl FieldSet {
         match new {
             Value::Object(map) => {
                 let before = old.and_then(Value::as_object);
-                let free = !matches!(kind.resolve(), Type::Struct(_));
-                self.member |= before.is_none() && (free || map.is_empty());
+                // A map that is new belongs to who made it; one that a type holds by value was there before.
+                self.member |= before.is_none();
                 for (key, value) in map {
                     let Some((field, _)) = kind.field(key) else { continue };
                     let child = self.children.entry(format!("f:{key}")).or_default();
@@ -127,7 +127,8 @@ impl FieldSet {
                     self.member = true;
                     return;
                 };
-                self.member |= before.is_none();
+                // A list that is null was there before, too: its type writes it in any case.
+                self.member |= old.is_none();
                 for (path, item) in now {
                     let earlier = match &before {
                         Some(Items::Each(items)) => {

@@ -35,6 +35,9 @@ pub use operation::{Operation, StepPhase, WaitStrategy};
 /// [`Diagnostic::code`] of a plugin's need that the hook does not grant: the only error with an exit code of its own.
 pub const NOT_GRANTED: &str = "permission-not-granted";
 
+/// [`Diagnostic::code`] of a template that gives another text each time: its path stands in the plan's document, too.
+pub const NOT_DETERMINISTIC: &str = "not-deterministic";
+
 /// Which release, and which of its revisions the operation makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One file (or stdin) of manifest text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The path as Helm would know it: relative to the source's folder, with `/`. It takes part in the order of
     /// hooks (the fourth key), so it must not depend on where the folder lies.

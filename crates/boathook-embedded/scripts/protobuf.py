@@ -2,7 +2,8 @@
 
 usage: protobuf.py PATH_OF/k8s.io/api@VERSION PATH_OF/k8s.io/apimachinery@VERSION ../boathook-core/src/schema/types.txt src/resource.rs
 
-The format is told in the head of protobuf.txt. Only messages for kinds of resource.rs are written.
+The format is told in the head of protobuf.txt. Only messages for kinds of resource.rs, and for what is asked but not stored, are
+written.
 """
 
 import pathlib
@@ -65,7 +66,9 @@ def expression(kind, package, todo):
     return "@" + name
 
 
-todo = [name for name in known if name in messages and name in served] + ["meta.v1.DeleteOptions"]
+REVIEWS = ["SelfSubjectAccessReview", "SelfSubjectRulesReview"]
+todo = [name for name in known if name in messages and name in served]
+todo += ["meta.v1.DeleteOptions", "authentication.v1.SelfSubjectReview", *(f"authorization.v1.{name}" for name in REVIEWS)]
 written = {}
 while todo:
     name = todo.pop()

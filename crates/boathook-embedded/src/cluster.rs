@@ -40,6 +40,8 @@ impl Cluster {
         crd::establish(&mut definition, &now);
         cluster.store.put("apiextensions.k8s.io/customresourcedefinitions", definition);
         crate::controller::settle(&mut cluster);
+        // What happened before anybody could look is no history.
+        cluster.store.compact();
         cluster
     }
 

@@ -77,6 +77,24 @@ pub(crate) fn default(definition: &mut Value) {
     }
 }
 
+/// Fills in the defaults that a schema names.
+pub(crate) fn fill(schema: &Value, value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+                if let (None, Some(default)) = (object.get(key), property.get("default")) {
+                    object.insert(key.clone(), default.clone());
+                }
+                if let Some(value) = object.get_mut(key) {
+                    fill(property, value);
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|item| fill(&schema["items"], item)),
+        _ => {}
+    }
+}
+
 /// Writes the status of a definition whose names were accepted.
 pub(crate) fn establish(definition: &mut Value, now: &str) {
     let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now});
@@ -133,7 +151,7 @@ pub(crate) fn validate(definition: &Value) -> Vec<FieldError> {
     for (index, version) in versions.iter().enumerate() {
         if !version["schema"]["openAPIV3Schema"].is_object() {
             let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-            errors.push(FieldError::required(&field, "schemas are required"));
+            errors.push(FieldError::required(&field, ""));
         }
     }
     errors

@@ -1,5 +1,5 @@
-//! Values that the API server fills in where a client left them out: those that clients and charts rely on when they
-//! read objects back.
+//! What the API server fills in: values that a client left out (they then belong to the client), what the server itself
+//! decides for a new object (nobody's), and what a kind's Go type has in any case.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,34 +8,43 @@ use serde_json::{Map, Value, json};
 use crate::crd;
 use crate::resource::ResourceType;
 
-/// Fills in the defaults of a kind. `live` is the object before an update.
-pub(crate) fn fill(kind: &ResourceType, object: &mut Value, live: Option<&Value>) {
+/// Fills in what a client left out.
+pub(crate) fn fill(kind: &ResourceType, object: &mut Value) {
+    if let Some(schema) = &kind.crd {
+        crd::fill(schema, object);
+    }
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Secret") => {
             string_data(object);
             default(object, "type", json!("Opaque"));
         }
-        ("", "Namespace") => namespace(object, live),
-        ("", "Pod") => pod(object, live),
-        ("", "Service") => service(object, live),
-        ("", "PersistentVolumeClaim") => {
-            default(&mut object["spec"], "volumeMode", json!("Filesystem"));
-            if live.is_none() {
-                object["status"] = json!({"phase": "Pending"});
-            }
+        ("", "Namespace") => {
+            let name = object["metadata"]["name"].clone();
+            default(&mut object["metadata"]["labels"], "kubernetes.io/metadata.name", name);
         }
-        ("batch", "Job") => job(object, live),
+        ("", "Pod") => {
+            pod_spec(&mut object["spec"]);
+            default(&mut object["spec"], "enableServiceLinks", json!(true));
+            requests(&mut object["spec"]);
+        }
+        ("", "Service") => service(&mut object["spec"]),
+        ("", "PersistentVolumeClaim") => default(&mut object["spec"], "volumeMode", json!("Filesystem")),
+        ("batch", "Job") => job(&mut object["spec"]),
         ("batch", "CronJob") => {
-            default(&mut object["spec"], "concurrencyPolicy", json!("Allow"));
-            default(&mut object["spec"], "suspend", json!(false));
-            default(&mut object["spec"], "successfulJobsHistoryLimit", json!(3));
-            default(&mut object["spec"], "failedJobsHistoryLimit", json!(1));
-            pod_spec(&mut object["spec"]["jobTemplate"]["spec"]["template"]["spec"]);
-            if live.is_none() {
-                object["status"] = json!({});
-            }
+            let spec = &mut object["spec"];
+            default(spec, "concurrencyPolicy", json!("Allow"));
+            default(spec, "suspend", json!(false));
+            default(spec, "successfulJobsHistoryLimit", json!(3));
+            default(spec, "failedJobsHistoryLimit", json!(1));
+            default(&mut spec["jobTemplate"], "metadata", json!({}));
+            template(&mut spec["jobTemplate"]["spec"]);
         }
-        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload(kind, object, live),
+        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload(kind, object),
+        ("networking.k8s.io", "NetworkPolicy") => {
+            let egress = object["spec"]["egress"].is_array();
+            let types = if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
+            default(&mut object["spec"], "policyTypes", types);
+        }
         ("apiextensions.k8s.io", _) => crd::default(object),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             default(&mut object["roleRef"], "apiGroup", json!("rbac.authorization.k8s.io"));
@@ -47,6 +56,70 @@ pub(crate) fn fill(kind: &ResourceType, object: &mut Value, live: Option<&Value>
         }
         _ => {}
     }
+}
+
+/// Sets what the server decides. `live` is the object before an update.
+pub(crate) fn prepare(kind: &ResourceType, object: &mut Value, live: Option<&Value>) {
+    let new = live.is_none();
+    match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "Namespace") if new => {
+            object["spec"] = json!({"finalizers": ["kubernetes"]});
+            object["status"] = json!({"phase": "Active"});
+        }
+        ("", "Pod") if new => {
+            default(&mut object["spec"], "serviceAccountName", json!("default"));
+            default(&mut object["spec"], "serviceAccount", json!("default"));
+            default(&mut object["spec"], "preemptionPolicy", json!("PreemptLowerPriority"));
+            default(&mut object["spec"], "priority", json!(0));
+            object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
+        }
+        ("", "Service") => {
+            address(&mut object["spec"], live);
+            if new {
+                object["status"] = json!({"loadBalancer": {}});
+            }
+        }
+        ("", "PersistentVolumeClaim") if new => object["status"] = json!({"phase": "Pending"}),
+        ("batch", "Job") if new => {
+            generate_selector(object);
+            // The template's labels become those of a Job that has none of its own.
+            if object["metadata"]["labels"].is_null() {
+                object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
+            }
+            object["status"] = json!({});
+        }
+        ("networking.k8s.io", "Ingress") if new => object["status"] = json!({"loadBalancer": {}}),
+        ("policy", "PodDisruptionBudget") if new => {
+            object["status"] =
+                json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0});
+        }
+        ("apps" | "batch", _) if new && kind.has_status => object["status"] = json!({}),
+        _ => {}
+    }
+}
+
+/// What a new object has before anything is written: the structs that its Go type holds by value. What stands in here is
+/// nobody's, what goes beyond it is the creator's.
+pub(crate) fn zero(kind: &ResourceType) -> Value {
+    let template = json!({"metadata": {}, "spec": {"containers": null}});
+    let spec = match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "Pod") => json!({"containers": null}),
+        ("", "PersistentVolumeClaim") => json!({"resources": {}}),
+        ("apps", "Deployment") => json!({"strategy": {}, "template": template}),
+        ("apps", "StatefulSet" | "DaemonSet") => json!({"updateStrategy": {}, "template": template}),
+        ("apps", "ReplicaSet") | ("batch", "Job") => json!({"template": template}),
+        ("batch", "CronJob") => json!({"jobTemplate": {"metadata": {}, "spec": {"template": template}}}),
+        ("networking.k8s.io", "NetworkPolicy") => json!({"podSelector": {}}),
+        ("autoscaling", _) => json!({"scaleTargetRef": {}}),
+        ("apiextensions.k8s.io", _) => json!({"names": {}}),
+        _ if kind.crd.is_some() => Value::Null,
+        _ => json!({}),
+    };
+    let mut zero = json!({"metadata": {}, "roleRef": {}});
+    if !spec.is_null() {
+        zero["spec"] = spec;
+    }
+    zero
 }
 
 /// Moves `stringData` of a Secret into `data`.
@@ -80,27 +153,6 @@ fn items_mut<'a>(object: &'a mut Value, field: &str) -> impl Iterator<Item = &'a
     list.into_iter().flatten().filter(|item| item.is_object())
 }
 
-fn namespace(object: &mut Value, live: Option<&Value>) {
-    let name = object["metadata"]["name"].clone();
-    default(&mut object["metadata"]["labels"], "kubernetes.io/metadata.name", name);
-    if live.is_none() {
-        object["spec"] = json!({"finalizers": ["kubernetes"]});
-        object["status"] = json!({"phase": "Active"});
-    }
-}
-
-fn pod(object: &mut Value, live: Option<&Value>) {
-    pod_spec(&mut object["spec"]);
-    default(&mut object["spec"], "enableServiceLinks", json!(true));
-    default(&mut object["spec"], "serviceAccountName", json!("default"));
-    default(&mut object["spec"], "serviceAccount", json!("default"));
-    default(&mut object["spec"], "preemptionPolicy", json!("PreemptLowerPriority"));
-    default(&mut object["spec"], "priority", json!(0));
-    if live.is_none() {
-        object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
-    }
-}
-
 fn pod_spec(spec: &mut Value) {
     default(spec, "restartPolicy", json!("Always"));
     default(spec, "terminationGracePeriodSeconds", json!(30));
@@ -123,76 +175,90 @@ fn pod_spec(spec: &mut Value) {
     }
 }
 
-fn service(object: &mut Value, live: Option<&Value>) {
-    let bits = crate::uid::random_bits();
-    let spec = &mut object["spec"];
-    default(spec, "type", json!("ClusterIP"));
-    default(spec, "sessionAffinity", json!("None"));
-    let external = spec["type"] == "ExternalName";
-    if !external {
-        let address = match live.map(|live| &live["spec"]["clusterIP"]) {
-            Some(Value::String(address)) => address.clone(),
-            _ => format!("10.96.{}.{}", bits & 0xff, 1 + (bits >> 8) % 254),
-        };
-        default(spec, "clusterIP", json!(address));
-        let address = spec["clusterIP"].clone();
-        default(spec, "clusterIPs", json!([address]));
-        default(spec, "ipFamilies", json!(["IPv4"]));
-        default(spec, "ipFamilyPolicy", json!("SingleStack"));
-        default(spec, "internalTrafficPolicy", json!("Cluster"));
-    }
-    if let Value::Object(map) = spec
-        && let Some(Value::Array(ports)) = map.get_mut("ports")
-    {
-        for port in ports.iter_mut().filter(|port| port.is_object()) {
-            default(port, "protocol", json!("TCP"));
-            let number = port["port"].clone();
-            default(port, "targetPort", number);
+/// What a container may use at most is also what it asks for.
+fn requests(spec: &mut Value) {
+    for list in ["initContainers", "containers"] {
+        for container in items_mut(spec, list) {
+            for (name, limit) in container["resources"]["limits"].as_object().cloned().into_iter().flatten() {
+                default(&mut container["resources"]["requests"], &name, limit);
+            }
         }
-    }
-    if live.is_none() {
-        object["status"] = json!({"loadBalancer": {}});
     }
 }
 
-fn job(object: &mut Value, live: Option<&Value>) {
-    let (name, uid) = (object["metadata"]["name"].clone(), object["metadata"]["uid"].clone());
-    let spec = &mut object["spec"];
-    let indexed_or_single = spec["completions"].is_null() && spec["parallelism"].is_null();
-    if indexed_or_single {
+fn service(spec: &mut Value) {
+    default(spec, "type", json!("ClusterIP"));
+    default(spec, "sessionAffinity", json!("None"));
+    if spec["type"] != "ExternalName" {
+        default(spec, "internalTrafficPolicy", json!("Cluster"));
+    }
+    for port in items_mut(spec, "ports") {
+        default(port, "protocol", json!("TCP"));
+        let number = port["port"].clone();
+        default(port, "targetPort", number);
+    }
+}
+
+/// The addresses of a Service, which it keeps.
+fn address(spec: &mut Value, live: Option<&Value>) {
+    if spec["type"] == "ExternalName" {
+        return;
+    }
+    let bits = crate::uid::random_bits();
+    let address = match live.map(|live| &live["spec"]["clusterIP"]) {
+        Some(Value::String(address)) => address.clone(),
+        _ => format!("10.96.{}.{}", bits & 0xff, 1 + (bits >> 8) % 254),
+    };
+    default(spec, "clusterIP", json!(address));
+    let address = spec["clusterIP"].clone();
+    default(spec, "clusterIPs", json!([address]));
+    default(spec, "ipFamilies", json!(["IPv4"]));
+    default(spec, "ipFamilyPolicy", json!("SingleStack"));
+}
+
+fn job(spec: &mut Value) {
+    if spec["completions"].is_null() && spec["parallelism"].is_null() {
         default(spec, "completions", json!(1));
     }
     default(spec, "parallelism", json!(1));
     default(spec, "backoffLimit", json!(6));
     default(spec, "completionMode", json!("NonIndexed"));
     default(spec, "suspend", json!(false));
+    default(spec, "manualSelector", json!(false));
     default(spec, "podReplacementPolicy", json!("TerminatingOrFailed"));
-    if spec["manualSelector"] != true && live.is_none() {
-        spec["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
-        let labels = &mut spec["template"]["metadata"]["labels"];
-        for (key, value) in [
-            ("batch.kubernetes.io/controller-uid", &uid),
-            ("batch.kubernetes.io/job-name", &name),
-            ("controller-uid", &uid),
-            ("job-name", &name),
-        ] {
-            default(labels, key, value.clone());
-        }
+    template(spec);
+}
+
+/// A Job finds its Pods by its own UID, unless its maker takes care of that.
+fn generate_selector(job: &mut Value) {
+    let (name, uid) = (job["metadata"]["name"].clone(), job["metadata"]["uid"].clone());
+    let spec = &mut job["spec"];
+    if spec["manualSelector"] == true {
+        return;
     }
-    pod_spec(&mut spec["template"]["spec"]);
-    if let Value::Object(map) = spec {
-        map.retain(|_, value| !value.is_null());
-    }
-    if live.is_none() {
-        // The template's labels become those of a Job that has none of its own.
-        if object["metadata"]["labels"].is_null() {
-            object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
-        }
-        object["status"] = json!({});
+    default(&mut spec["selector"]["matchLabels"], "batch.kubernetes.io/controller-uid", uid.clone());
+    let labels = &mut spec["template"]["metadata"]["labels"];
+    for (key, value) in [
+        ("batch.kubernetes.io/controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("job-name", &name),
+    ] {
+        default(labels, key, value.clone());
     }
 }
 
-fn workload(kind: &ResourceType, object: &mut Value, live: Option<&Value>) {
+/// The Pod template in a spec.
+fn template(spec: &mut Value) {
+    default(&mut spec["template"], "metadata", json!({}));
+    pod_spec(&mut spec["template"]["spec"]);
+}
+
+fn workload(kind: &ResourceType, object: &mut Value) {
+    if kind.kind == "DaemonSet" {
+        let annotations = &mut object["metadata"]["annotations"];
+        default(annotations, "deprecated.daemonset.template.generation", json!("1"));
+    }
     let spec = &mut object["spec"];
     if kind.kind != "DaemonSet" {
         default(spec, "replicas", json!(1));
@@ -210,11 +276,10 @@ fn workload(kind: &ResourceType, object: &mut Value, live: Option<&Value>) {
         "StatefulSet" => {
             default(spec, "revisionHistoryLimit", json!(10));
             default(spec, "podManagementPolicy", json!("OrderedReady"));
-            default(
-                spec,
-                "updateStrategy",
-                json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}),
-            );
+            let update = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}});
+            default(spec, "updateStrategy", update);
+            let retention = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+            default(spec, "persistentVolumeClaimRetentionPolicy", retention);
         }
         "DaemonSet" => {
             default(spec, "revisionHistoryLimit", json!(10));
@@ -224,8 +289,5 @@ fn workload(kind: &ResourceType, object: &mut Value, live: Option<&Value>) {
         }
         _ => {}
     }
-    pod_spec(&mut spec["template"]["spec"]);
-    if live.is_none() {
-        object["status"] = json!({});
-    }
+    template(spec);
 }

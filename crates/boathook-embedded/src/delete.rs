@@ -6,67 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::options::{DeleteOptions, Propagation};
 use crate::resource::ResourceType;
 use crate::status::{self, Refusal};
-
-/// What happens to the objects that a deleted one owns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Propagation {
-    /// They go after it.
-    Background,
-    /// They go before it.
-    Foreground,
-    /// They stay and lose their owner.
-    Orphan,
-}
-
-/// How a delete is done.
-#[derive(Clone, Debug)]
-pub(crate) struct DeleteOptions {
-    /// Only this very object.
-    pub(crate) uid: Option<String>,
-    /// Only at this revision.
-    pub(crate) resource_version: Option<String>,
-    /// What happens to dependents.
-    pub(crate) propagation: Propagation,
-    /// Nothing is kept.
-    pub(crate) dry_run: bool,
-}
-
-impl DeleteOptions {
-    /// Reads DeleteOptions, null if the body was empty, and the parameters that stand for it.
-    ///
-    /// # Errors
-    /// 400 for a body of another kind or an unknown policy.
-    pub(crate) fn parse(value: &Value, policy: &str, dry_run: bool) -> Result<Self, Refusal> {
-        if value["kind"].as_str().is_some_and(|kind| kind != "DeleteOptions") {
-            return Err(Refusal::bad_request("the body of a delete must be DeleteOptions"));
-        }
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let policy = value["propagationPolicy"].as_str().unwrap_or(policy);
-        let propagation = match policy {
-            "" | "Background" => Propagation::Background,
-            "Foreground" => Propagation::Foreground,
-            "Orphan" => Propagation::Orphan,
-            other => {
-                return Err(Refusal::new(
-                    422,
-                    "Invalid",
-                    format!(
-                        "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"{other}\": supported values: \"Background\", \"Foreground\", \"Orphan\""
-                    ),
-                ));
-            }
-        };
-        let listed = value["dryRun"].as_array().is_some_and(|list| !list.is_empty());
-        Ok(Self {
-            uid: text(&value["preconditions"]["uid"]),
-            resource_version: text(&value["preconditions"]["resourceVersion"]),
-            propagation,
-            dry_run: dry_run || listed,
-        })
-    }
-}
 
 impl Cluster {
     /// DELETE of one object. Answers the object while it stays (finalizers) or where its kind returns it, a Status else.
@@ -81,21 +23,16 @@ impl Cluster {
             return Err(Refusal::not_found(kind, name));
         };
         let uid = live["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        if let Some(given) = options.uid.as_deref().filter(|given| *given != uid) {
-            let why = format!("Precondition failed: UID in precondition: {given}, UID in object meta: {uid}");
-            return Err(Refusal::conflict(kind, name, &why));
-        }
-        if let Some(given) = &options.resource_version
-            && live["metadata"]["resourceVersion"] != given.as_str()
+        for (what, field, given) in
+            [("UID", "uid", &options.uid), ("ResourceVersion", "resourceVersion", &options.resource_version)]
         {
-            let found = live["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-            let why = format!(
-                "Precondition failed: ResourceVersion in precondition: {given}, ResourceVersion in object meta: {found}"
-            );
-            return Err(Refusal::conflict(kind, name, &why));
+            let found = live["metadata"][field].as_str().unwrap_or_default();
+            if let Some(given) = given.as_deref().filter(|given| *given != found) {
+                return Err(Refusal::not_as_expected(kind, name, what, given, found));
+            }
         }
         let mut object = live.clone();
-        match options.propagation {
+        match options.propagation.unwrap_or(by_default(kind)) {
             Propagation::Orphan => add_finalizer(&mut object, "orphan"),
             Propagation::Foreground => add_finalizer(&mut object, "foregroundDeletion"),
             Propagation::Background => {}
@@ -125,6 +62,20 @@ impl Cluster {
         }
         Ok(if kind.returns_deleted { object } else { status::deleted(kind, name, &uid) })
     }
+}
+
+/// What happens where the client does not say: the Pods of Jobs stay, for the sake of clients of long ago.
+fn by_default(kind: &ResourceType) -> Propagation {
+    if kind.is("batch", "Job") { Propagation::Orphan } else { Propagation::Background }
+}
+
+/// What the answer to a delete warns of.
+pub(crate) fn warnings(kind: &ResourceType, options: &DeleteOptions) -> Vec<String> {
+    if kind.is("batch", "Job") && options.propagation.is_none() {
+        let text = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
+        return vec![text.to_owned()];
+    }
+    Vec::new()
 }
 
 fn add_finalizer(object: &mut Value, finalizer: &str) {

@@ -6,6 +6,7 @@ use boathook_core::schema::Type;
 use serde_json::Value;
 
 /// Who writes, for the record.
+#[derive(Clone, Copy)]
 pub(crate) struct Writer<'a> {
     /// The field manager.
     pub(crate) manager: &'a str,
@@ -17,10 +18,32 @@ pub(crate) struct Writer<'a> {
     pub(crate) time: &'a str,
 }
 
+impl Writer<'_> {
+    /// Its entry for these fields.
+    pub(crate) fn entry(&self, applied: bool, fields: FieldSet) -> Ownership {
+        Ownership {
+            manager: self.manager.to_owned(),
+            applied,
+            subresource: self.subresource.to_owned(),
+            api_version: self.api_version.to_owned(),
+            time: self.time.to_owned(),
+            fields,
+        }
+    }
+}
+
+/// Records a creation: the writer owns all that goes beyond what every new object of the kind has.
+pub(crate) fn record_creation(zero: &Value, new: &mut Value, kind: &Type, writer: &Writer<'_>) {
+    let mut fields = FieldSet::changed(Some(zero), new, kind);
+    strip(&mut fields);
+    fields.remove_path(&["status"]);
+    write(new, vec![writer.entry(false, fields)]);
+}
+
 /// Records a plain write: the writer takes the fields that it changed, all lose those that are gone.
-pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, kind: &Type, writer: &Writer<'_>) {
+pub(crate) fn record_update(old: &Value, new: &mut Value, kind: &Type, writer: &Writer<'_>) {
     let mut entries = read(new);
-    let mut changed = FieldSet::changed(old, new, kind);
+    let mut changed = FieldSet::changed(Some(old), new, kind);
     strip(&mut changed);
     for entry in &mut entries {
         if !entry.is(writer.manager, false, writer.subresource) {
@@ -35,15 +58,20 @@ pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, kind: &Type, w
                 own.time = writer.time.to_owned();
                 own.api_version = writer.api_version.to_owned();
             }
-            None => entries.push(Ownership {
-                manager: writer.manager.to_owned(),
-                applied: false,
-                subresource: writer.subresource.to_owned(),
-                api_version: writer.api_version.to_owned(),
-                time: writer.time.to_owned(),
-                fields: changed,
-            }),
+            None => entries.push(writer.entry(false, changed)),
         }
     }
     write(new, entries);
+}
+
+/// Whether two states of an object differ in nothing but the times of the record: then no new revision is made.
+pub(crate) fn same(old: &Value, new: &Value) -> bool {
+    let timeless = |object: &Value| {
+        let mut object = object.clone();
+        for entry in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+            entry["time"] = Value::Null;
+        }
+        object
+    };
+    old == new || timeless(old) == timeless(new)
 }

@@ -6,10 +6,8 @@ use crate::resource::NameRule;
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 /// RFC 1123 label.
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-/// RFC 1035 label.
-const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-/// Qualified name: label and annotation keys.
-pub(crate) const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+/// The name part of a qualified name: label keys, annotation keys, finalizers.
+const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 /// Label values.
 pub(crate) const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 /// Keys of ConfigMap and Secret data.
@@ -18,13 +16,12 @@ pub(crate) const DATA_KEY: &str = "a valid config key must consist of alphanumer
 /// Why a name breaks the rule of its kind, or `None`.
 pub(crate) fn problem(name: &str, rule: NameRule) -> Option<String> {
     match rule {
-        NameRule::Subdomain if name.len() > 253 => Some("must be no more than 253 characters".to_owned()),
+        NameRule::Subdomain if name.len() > 253 => Some("must be no more than 253 bytes".to_owned()),
         NameRule::Subdomain => (!is_subdomain(name)).then(|| SUBDOMAIN.to_owned()),
-        NameRule::Label if name.len() > 63 => Some("must be no more than 63 characters".to_owned()),
-        NameRule::Label => (!is_label(name)).then(|| LABEL.to_owned()),
-        NameRule::Label1035 if name.len() > 63 => Some("must be no more than 63 characters".to_owned()),
-        NameRule::Label1035 => (!is_label(name) || !name.starts_with(|c: char| c.is_ascii_lowercase()))
-            .then(|| LABEL_1035.to_owned()),
+        NameRule::Label if name.len() > 63 => Some("must be no more than 63 bytes".to_owned()),
+        NameRule::Label if is_label(name) => None,
+        NameRule::Label if is_subdomain(name) => Some("must not contain dots".to_owned()),
+        NameRule::Label => Some(LABEL.to_owned()),
         NameRule::PathSegment => match name {
             "." => Some("may not be '.'".to_owned()),
             ".." => Some("may not be '..'".to_owned()),
@@ -56,12 +53,43 @@ pub(crate) fn is_subdomain(text: &str) -> bool {
 
 /// A label or annotation key: an optional subdomain and `/`, then a name of at most 63 characters.
 pub(crate) fn is_qualified_name(text: &str) -> bool {
-    let name = match text.split_once('/') {
-        Some((prefix, name)) if is_subdomain(prefix) => name,
-        Some(_) => return false,
-        None => text,
+    qualified_problem(text).is_none()
+}
+
+/// Why a text is no such key, or `None`.
+pub(crate) fn qualified_problem(text: &str) -> Option<String> {
+    let (prefix, name) = match text.split('/').collect::<Vec<_>>().as_slice() {
+        [name] => (None, *name),
+        [prefix, name] => (Some(*prefix), *name),
+        _ => {
+            let rule = QUALIFIED.strip_prefix("name part").unwrap_or(QUALIFIED);
+            return Some(format!(
+                "a valid label key{rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            ));
+        }
     };
-    !name.is_empty() && is_label_value(name)
+    match prefix {
+        Some("") => return Some("prefix part must be non-empty".to_owned()),
+        Some(prefix) => {
+            if let Some(rule) = problem(prefix, NameRule::Subdomain) {
+                return Some(format!("prefix part {rule}"));
+            }
+        }
+        None => {}
+    }
+    match name {
+        "" => Some("name part must be non-empty".to_owned()),
+        name if name.len() > 63 => Some("name part must be no more than 63 bytes".to_owned()),
+        name => (!is_label_value(name)).then(|| QUALIFIED.to_owned()),
+    }
+}
+
+/// A base of generated names without the dash that many end with: it stands inside the whole name.
+pub(crate) fn without_trailing_dash(base: &str) -> &str {
+    match base.strip_suffix('-') {
+        Some(shorter) if !shorter.is_empty() => shorter,
+        _ => base,
+    }
 }
 
 /// A label value: empty, or at most 63 characters.
@@ -83,9 +111,16 @@ pub(crate) fn is_data_key(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// A name from `generateName`: five characters of the alphabet that the real server uses (no vowels, no look-alikes).
+/// The characters of generated names: no vowels, no look-alikes.
+const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// A text as the controllers write hashes: in the characters of generated names.
+pub(crate) fn safe(text: &str) -> String {
+    text.bytes().map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])).collect()
+}
+
+/// A name from `generateName`: five characters of the alphabet that the real server uses.
 pub(crate) fn generate(base: &str) -> String {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut bits = crate::uid::random_bits();
     let base: String = base.chars().take(58).collect();
     let suffix: String = (0..5)
@@ -109,7 +144,6 @@ mod tests {
     #[test_case("a..b", NameRule::Subdomain => false)]
     #[test_case("a.b", NameRule::Label => false)]
     #[test_case("1a", NameRule::Label => true)]
-    #[test_case("1a", NameRule::Label1035 => false)]
     #[test_case("system:x", NameRule::PathSegment => true)]
     #[test_case("a/b", NameRule::PathSegment => false)]
     fn names(name: &str, rule: NameRule) -> bool {

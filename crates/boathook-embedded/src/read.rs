@@ -1,16 +1,15 @@
 //! Reading: one object, or a page of a list as it was at one revision.
 
-use std::ops::Bound;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{DecodeError, Engine as _};
 use serde_json::{Map, Value, json};
 
 use crate::cluster::Cluster;
-use crate::request::Query;
+use crate::options::ListOptions;
 use crate::resource::ResourceType;
-use crate::selectors::Selector;
 use crate::status::Refusal;
 use crate::store::{Entry, Key};
 use crate::write::in_version;
@@ -21,8 +20,8 @@ pub(crate) struct Page {
     pub(crate) items: Vec<Arc<Entry>>,
     /// The revision of the list.
     pub(crate) revision: u64,
-    /// Where it goes on, and how many are left.
-    pub(crate) rest: Option<(String, usize)>,
+    /// Where it goes on, and how many are left if that is known.
+    pub(crate) rest: Option<(String, Option<usize>)>,
 }
 
 impl Cluster {
@@ -41,69 +40,65 @@ impl Cluster {
         &self,
         kind: &ResourceType,
         namespace: Option<&str>,
-        query: &Query,
+        options: &ListOptions,
     ) -> Result<Page, Refusal> {
-        let selector = Selector::parse(kind, query.text("labelSelector"), query.text("fieldSelector"))?;
-        let limit = query.number("limit")?.unwrap_or(0);
-        let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-        let (revision, after) = match query.text("continue") {
-            "" => (self.exact_revision(query)?, None),
+        let (asked, after) = match options.token.as_str() {
+            "" => (self.exact_revision(options)?, None),
             token => {
                 let (revision, after) = read_token(token)
-                    .ok_or_else(|| Refusal::bad_request("continue key is not valid: illegal base64 data"))?;
+                    .map_err(|why| Refusal::bad_request(format!("invalid continue token: {why}")))?;
                 (Some(revision), Some(after))
             }
         };
-        let revision = revision.unwrap_or(self.store.revision());
-        let mut items = Vec::new();
-        let mut last: Option<Key> = None;
-        let mut left = 0;
-        let mut take = |key: &Key, entry: &Arc<Entry>| {
-            if selector.is_empty() || selector.matches(&entry.value) {
-                if items.len() < limit {
-                    items.push(entry.clone());
-                    last = Some(key.clone());
-                } else {
-                    left += 1;
-                }
-            }
+        let revision = asked.unwrap_or(self.store.revision());
+        let now = revision == self.store.revision();
+        let past = if now { None } else { Some(self.past(kind, namespace, revision)?) };
+        let entries: Box<dyn Iterator<Item = (&Key, &Arc<Entry>)>> = match &past {
+            None => Box::new(self.store.iter(&kind.key, namespace)),
+            Some(past) => Box::new(past.iter()),
         };
-        if revision == self.store.revision() {
-            let entries = self.store.iter(&kind.key, namespace);
-            entries
-                .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after))
-                .for_each(|(k, e)| take(k, e));
-        } else {
-            let objects = self.store.at(&kind.key, namespace, revision).ok_or_else(|| {
-                Refusal::expired(
-                    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
-                )
-            })?;
-            let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-            objects.range((start, Bound::Unbounded)).for_each(|(key, entry)| take(key, entry));
+        let mut entries = entries.skip_while(|(key, _)| after.as_ref().is_some_and(|after| *key <= after));
+        let limit = options.limit.unwrap_or(usize::MAX);
+        let mut items = Vec::new();
+        let mut last = None;
+        while items.len() < limit {
+            let Some((key, entry)) = entries.next() else { break };
+            if options.selector.is_empty() || options.selector.matches(&entry.value) {
+                items.push(entry.clone());
+            }
+            last = Some(key);
         }
-        let rest = (left > 0).then(|| (write_token(revision, last.as_ref()), left));
+        let left = entries.count();
+        // How many of what is left match is not known before they are looked at.
+        let count = options.selector.is_empty().then_some(left);
+        let rest = (left > 0).then(|| (write_token(revision, last), count));
         Ok(Page { items, revision, rest })
     }
 
+    fn past(
+        &self,
+        kind: &ResourceType,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Result<BTreeMap<Key, Arc<Entry>>, Refusal> {
+        self.store.at(&kind.key, namespace, revision).ok_or_else(|| {
+            Refusal::expired(
+                "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+            )
+        })
+    }
+
     /// The revision that a list asks for exactly, if it does.
-    fn exact_revision(&self, query: &Query) -> Result<Option<u64>, Refusal> {
-        let asked = query.number("resourceVersion").map_err(|_| {
-            Refusal::bad_request(format!(
-                "resourceVersion: Invalid value: \"{}\"",
-                query.text("resourceVersion")
-            ))
-        })?;
-        let Some(asked) = asked.filter(|asked| *asked > 0) else { return Ok(None) };
+    fn exact_revision(&self, options: &ListOptions) -> Result<Option<u64>, Refusal> {
+        let Some(asked) = options.revision.filter(|asked| *asked > 0) else { return Ok(None) };
         if asked > self.store.revision() {
             return Err(too_large(asked, self.store.revision()));
         }
-        let exact = query.text("resourceVersionMatch") == "Exact";
-        if exact && asked < self.store.compacted() {
+        if options.exact && asked < self.store.compacted() {
             let message = format!("too old resource version: {asked} ({})", self.store.compacted());
             return Err(Refusal::expired(message));
         }
-        Ok(exact.then_some(asked))
+        Ok(options.exact.then_some(asked))
     }
 }
 
@@ -146,7 +141,9 @@ pub(crate) fn list_metadata(page: &Page) -> Value {
     metadata.insert("resourceVersion".to_owned(), json!(page.revision.to_string()));
     if let Some((token, left)) = &page.rest {
         metadata.insert("continue".to_owned(), json!(token));
-        metadata.insert("remainingItemCount".to_owned(), json!(left));
+        if let Some(left) = left {
+            metadata.insert("remainingItemCount".to_owned(), json!(left));
+        }
     }
     Value::Object(metadata)
 }
@@ -155,8 +152,17 @@ fn write_token(revision: u64, last: Option<&Key>) -> String {
     URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": last}).to_string())
 }
 
-fn read_token(token: &str) -> Option<(u64, Key)> {
-    let value: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+fn read_token(token: &str) -> Result<(u64, Key), String> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|error| match error {
+        DecodeError::InvalidByte(at, _) => {
+            format!("continue key is not valid: illegal base64 data at input byte {at}")
+        }
+        other => format!("continue key is not valid: {other}"),
+    })?;
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| format!("continue key is not valid: {error}"))?;
     let start = &value["start"];
-    Some((value["rv"].as_u64()?, (start[0].as_str()?.to_owned(), start[1].as_str()?.to_owned())))
+    let read =
+        || Some((value["rv"].as_u64()?, (start[0].as_str()?.to_owned(), start[1].as_str()?.to_owned())));
+    read().ok_or_else(|| "continue key is not valid: incorrect encoded start resourceVersion".to_owned())
 }

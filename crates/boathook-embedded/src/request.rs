@@ -93,10 +93,19 @@ impl Query {
         self.0.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value)
     }
 
+    /// All values of a parameter.
+    pub(crate) fn all(&self, key: &str) -> Vec<&str> {
+        self.0.iter().filter(|(name, _)| name == key).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// Whether a parameter is there.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+
     /// Whether a parameter says yes, as Go's `strconv.ParseBool` reads it; a bare one does too.
     pub(crate) fn flag(&self, key: &str) -> bool {
-        let named = self.0.iter().any(|(name, _)| name == key);
-        named && !matches!(self.text(key), "0" | "f" | "F" | "false" | "False" | "FALSE")
+        self.has(key) && !matches!(self.text(key), "0" | "f" | "F" | "false" | "False" | "FALSE")
     }
 
     /// A number, if the parameter is there.
@@ -198,17 +207,13 @@ impl Call {
             "application/merge-patch+json" => Ok(PatchKind::Merge),
             "application/strategic-merge-patch+json" => Ok(PatchKind::Strategic),
             "application/apply-patch+yaml" => Ok(PatchKind::Apply),
-            _ => Err(Refusal::unsupported_media_type(&[
-                "application/json-patch+json",
-                "application/merge-patch+json",
-                "application/strategic-merge-patch+json",
-                "application/apply-patch+yaml",
-            ])),
+            _ => Err(Refusal::unknown_patch()),
         }
     }
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+/// Reads `%2F` and such; `None` for what is no UTF-8.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return Some(text.to_owned());
     }

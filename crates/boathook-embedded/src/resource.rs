@@ -10,10 +10,8 @@ use serde_json::Value;
 pub(crate) enum NameRule {
     /// RFC 1123 subdomain: most kinds.
     Subdomain,
-    /// RFC 1123 label: namespaces.
+    /// RFC 1123 label: namespaces and services.
     Label,
-    /// RFC 1035 label: services.
-    Label1035,
     /// Anything that is one path segment: RBAC kinds.
     PathSegment,
 }
@@ -61,9 +59,9 @@ impl ResourceType {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
-    /// `batch/v1, Resource=jobs`.
-    pub(crate) fn group_version_resource(&self) -> String {
-        format!("{}/{}, Resource={}", self.group, self.version, self.plural)
+    /// `Job.batch`, `ConfigMap`.
+    pub(crate) fn group_kind(&self) -> String {
+        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
     }
 
     /// `batch/v1`.
@@ -115,7 +113,7 @@ impl ResourceType {
 
 /// One line of the built-in table: group, version, plural, kind, short names, flags, schema.
 /// Flags: `n` namespaced, `s` status, `c` scale, `a` category all, `d` returned by delete, `g` generation,
-/// `L` label names, `5` RFC 1035 names, `p` path segment names.
+/// `L` label names, `p` path segment names.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 const BUILT_IN: &[Row] = &[
@@ -149,7 +147,7 @@ const BUILT_IN: &[Row] = &[
     ("", "v1", "resourcequotas", "ResourceQuota", "quota", "nsd", "core.v1.ResourceQuota"),
     ("", "v1", "secrets", "Secret", "", "n", "core.v1.Secret"),
     ("", "v1", "serviceaccounts", "ServiceAccount", "sa", "nd", "core.v1.ServiceAccount"),
-    ("", "v1", "services", "Service", "svc", "nsad5", "core.v1.Service"),
+    ("", "v1", "services", "Service", "svc", "nsadL", "core.v1.Service"),
     (
         "admissionregistration.k8s.io",
         "v1",
@@ -231,6 +229,12 @@ const BUILT_IN: &[Row] = &[
     ("storage.k8s.io", "v1", "storageclasses", "StorageClass", "sc", "d", "storage.v1.StorageClass"),
 ];
 
+/// Whether a kind of this `apiVersion` is built in.
+pub(crate) fn is_built_in(api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    BUILT_IN.iter().any(|row| (row.0, row.1, row.3) == (group, version, kind))
+}
+
 /// All served resources.
 #[derive(Clone, Debug)]
 pub(crate) struct Registry {
@@ -290,8 +294,6 @@ fn from_row(row: &Row) -> ResourceType {
         has_scale: flag('c'),
         name_rule: if flag('L') {
             NameRule::Label
-        } else if flag('5') {
-            NameRule::Label1035
         } else if flag('p') {
             NameRule::PathSegment
         } else {

@@ -7,23 +7,23 @@ use http::Method;
 use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::decode::{self, FieldValidation};
-use crate::delete::DeleteOptions;
-use crate::request::{Call, PatchKind, Path, ResourcePath, parse_path};
-use crate::resource::ResourceType;
+use crate::decode;
+use crate::options::{DeleteOptions, ListOptions, WriteOptions};
+use crate::request::{Call, Path, ResourcePath, parse_path};
+use crate::resource::{Registry, ResourceType};
 use crate::service::Answer;
 use crate::shared::Shared;
 use crate::status::Refusal;
 use crate::watch::Shape;
-use crate::write::{WriteOptions, Written};
-use crate::{discovery, logs, openapi, protobuf, read, scale, table, watch};
+use crate::write::Written;
+use crate::{delete, discovery, logs, openapi, protobuf, read, scale, table, watch};
 
 /// Answers one request.
 pub(crate) fn route(shared: &Arc<Shared>, path: &str, call: &Call, body: &[u8]) -> Result<Answer, Refusal> {
     match parse_path(path)? {
         Path::Other(segments) => {
             if call.method != Method::GET && call.method != Method::HEAD {
-                return Err(Refusal::no_such_path());
+                return Err(Refusal::nobody_serves());
             }
             let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
             other(&shared.lock(), &segments, call)
@@ -43,17 +43,26 @@ fn other(cluster: &Cluster, segments: &[&str], call: &Call) -> Result<Answer, Re
         ["openapi", "v3"] => Ok(Answer::ok(openapi::index(&cluster.registry))),
         ["openapi", "v3", rest @ ..] => openapi::document(&cluster.registry, &rest.join("/"))
             .map(Answer::ok)
-            .ok_or_else(Refusal::no_such_path),
-        ["api" | "apis", ..] => {
-            discovery::answer(&cluster.registry, segments, call).ok_or_else(Refusal::no_such_path)
-        }
-        _ => Err(Refusal::no_such_path()),
+            .ok_or_else(Refusal::nobody_serves),
+        ["api" | "apis", ..] => discovery::answer(&cluster.registry, segments, call)
+            .ok_or_else(|| unserved(&cluster.registry, segments.get(1).copied().unwrap_or_default())),
+        _ => Err(Refusal::nobody_serves()),
     }
+}
+
+/// A path below a group has an answer of its own where the group is built in.
+fn unserved(registry: &Registry, group: &str) -> Refusal {
+    let built_in = registry.iter().any(|kind| kind.group == group && kind.crd.is_none());
+    if built_in || group.starts_with('v') { Refusal::no_such_path() } else { Refusal::nobody_serves() }
 }
 
 fn resource(shared: &Arc<Shared>, path: &ResourcePath, call: &Call, body: &[u8]) -> Result<Answer, Refusal> {
     let kind = shared.lock().registry.find(&path.group, &path.version, &path.resource);
-    let kind = kind.ok_or_else(Refusal::no_such_path)?;
+    let kind = match kind {
+        Some(kind) => kind,
+        None if path.group.is_empty() => return Err(Refusal::no_such_path()),
+        None => return Err(unserved(&shared.lock().registry, &path.group)),
+    };
     if !kind.namespaced && path.namespace.is_some() {
         return Err(Refusal::no_such_path());
     }
@@ -76,7 +85,7 @@ fn resource(shared: &Arc<Shared>, path: &ResourcePath, call: &Call, body: &[u8])
             scale::answer(shared, &kind, path.namespace.as_deref(), name, call, body)
         }
         (Some(name), Some("finalize")) if kind.is("", "Namespace") && call.method == Method::PUT => {
-            let options = write_options(call, "")?;
+            let options = WriteOptions::of(call, "UpdateOptions", "")?;
             let value = decode_body(&kind, call, body)?;
             let written = shared.change(|cluster| cluster.replace(&kind, None, name, value, &options))?;
             Ok(wrote(&kind, shared, call, written))
@@ -94,13 +103,15 @@ fn collection(
 ) -> Result<Answer, Refusal> {
     match call.method {
         Method::GET if call.query.flag("watch") => {
+            let options = ListOptions::of(kind, &call.query, true)?;
             let cluster = shared.lock();
-            let stream = watch::open(shared, &cluster, kind, namespace, call, shape(call))?;
+            let stream = watch::open(shared, &cluster, kind, namespace, options, shape(call))?;
             Ok(Answer::Stream(Box::pin(stream), "application/json"))
         }
         Method::GET => {
+            let options = ListOptions::of(kind, &call.query, false)?;
             let cluster = shared.lock();
-            let page = cluster.list(kind, namespace, &call.query)?;
+            let page = cluster.list(kind, namespace, &options)?;
             let now = cluster.clock.now();
             drop(cluster);
             Ok(Answer::ok(match shape(call) {
@@ -111,7 +122,7 @@ fn collection(
         }
         Method::POST if kind.namespaced && namespace.is_none() => Err(Refusal::method_not_allowed()),
         Method::POST => {
-            let options = write_options(call, "")?;
+            let options = WriteOptions::of(call, "CreateOptions", "")?;
             let value = decode_body(kind, call, body)?;
             let written = shared.change(|cluster| cluster.create(kind, namespace, value, &options))?;
             Ok(wrote(kind, shared, call, written))
@@ -119,8 +130,9 @@ fn collection(
         Method::DELETE if kind.namespaced && namespace.is_none() => Err(Refusal::method_not_allowed()),
         Method::DELETE => {
             let options = delete_options(call, body)?;
+            let listed = ListOptions::of(kind, &call.query, false)?;
             shared.change(|cluster| {
-                let page = cluster.list(kind, namespace, &call.query)?;
+                let page = cluster.list(kind, namespace, &listed)?;
                 for entry in &page.items {
                     let name = entry.value["metadata"]["name"].as_str().unwrap_or_default();
                     let within = entry.value["metadata"]["namespace"].as_str();
@@ -155,26 +167,14 @@ fn object(
             }))
         }
         Method::PUT => {
-            let options = write_options(call, subresource)?;
+            let options = WriteOptions::of(call, "UpdateOptions", subresource)?;
             let value = decode_body(kind, call, body)?;
             let written = shared.change(|cluster| cluster.replace(kind, namespace, name, value, &options))?;
             Ok(wrote(kind, shared, call, written))
         }
         Method::PATCH => {
             let how = call.patch_kind()?;
-            let mut options = write_options(call, subresource)?;
-            if how == PatchKind::Apply {
-                if call.query.text("fieldManager").is_empty() {
-                    return Err(patch_options_invalid(
-                        "fieldManager: Required value: is required for apply patch",
-                    ));
-                }
-                options.force = call.query.flag("force");
-            } else if call.query.flag("force") {
-                return Err(patch_options_invalid(
-                    "force: Forbidden: may not be specified for non-apply patch",
-                ));
-            }
+            let options = WriteOptions::of_patch(call, how, subresource)?;
             let written =
                 shared.change(|cluster| cluster.patch(kind, namespace, name, body, how, &options))?;
             Ok(wrote(kind, shared, call, written))
@@ -182,14 +182,10 @@ fn object(
         Method::DELETE if subresource.is_empty() => {
             let options = delete_options(call, body)?;
             let value = shared.change(|cluster| cluster.delete(kind, namespace, name, &options))?;
-            Ok(Answer::ok(value))
+            Ok(Answer::Json { code: 200, value, warnings: delete::warnings(kind, &options) })
         }
         _ => Err(Refusal::method_not_allowed()),
     }
-}
-
-fn patch_options_invalid(problem: &str) -> Refusal {
-    Refusal::new(422, "Invalid", format!("PatchOptions.meta.k8s.io \"\" is invalid: {problem}"))
 }
 
 fn wrote(kind: &ResourceType, shared: &Arc<Shared>, call: &Call, written: Written) -> Answer {
@@ -212,33 +208,6 @@ fn shape(call: &Call) -> Shape {
     }
 }
 
-/// Reads the parameters of a write.
-pub(crate) fn write_options(call: &Call, subresource: &'static str) -> Result<WriteOptions, Refusal> {
-    let dry_run = match call.query.text("dryRun") {
-        "" => false,
-        "All" => true,
-        other => {
-            let text = format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"");
-            return Err(Refusal::new(
-                422,
-                "Invalid",
-                format!("CreateOptions.meta.k8s.io \"\" is invalid: {text}"),
-            ));
-        }
-    };
-    let manager = call.field_manager();
-    if manager.len() > 128 {
-        let text = "fieldManager: Too long: may not be more than 128 bytes";
-        return Err(Refusal::new(
-            422,
-            "Invalid",
-            format!("CreateOptions.meta.k8s.io \"\" is invalid: {text}"),
-        ));
-    }
-    let validation = FieldValidation::parse(call.query.text("fieldValidation"))?;
-    Ok(WriteOptions { manager, dry_run, validation, subresource, force: false })
-}
-
 /// The object in a body whose media type is taken.
 pub(crate) fn decode_body(
     kind: &ResourceType,
@@ -246,7 +215,7 @@ pub(crate) fn decode_body(
     body: &[u8],
 ) -> Result<serde_json::Value, Refusal> {
     match call.content_type.as_str() {
-        "" | "application/json" => decode::json(body),
+        "" | "application/json" => decode::json(body, &kind.kind),
         protobuf::MEDIA_TYPE if kind.schema.is_some() => {
             protobuf::object(body, kind.schema.unwrap_or_default())
                 .ok_or_else(|| Refusal::bad_request("the body is no protobuf message of this kind"))
@@ -261,7 +230,7 @@ fn delete_options(call: &Call, body: &[u8]) -> Result<DeleteOptions, Refusal> {
         _ if body.is_empty() => serde_json::Value::Null,
         protobuf::MEDIA_TYPE => protobuf::object(body, "meta.v1.DeleteOptions")
             .ok_or_else(|| Refusal::bad_request("the body is no protobuf message of DeleteOptions"))?,
-        _ => decode::json(body)?,
+        _ => decode::json(body, "DeleteOptions")?,
     };
-    DeleteOptions::parse(&value, call.query.text("propagationPolicy"), call.query.text("dryRun") == "All")
+    DeleteOptions::of(call, &value)
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::options::WriteOptions;
 use crate::patch;
 use crate::request::{Call, PatchKind};
 use crate::resource::ResourceType;
-use crate::route;
 use crate::service::Answer;
 use crate::shared::Shared;
 use crate::status::Refusal;
@@ -26,13 +26,14 @@ pub(crate) fn answer(
     let scale = of(&object);
     let wanted = match call.method {
         Method::GET => return Ok(Answer::ok(scale)),
-        Method::PUT => crate::decode::json(body)?,
+        Method::PUT => crate::decode::json(body, "Scale")?,
         Method::PATCH => {
-            let change = crate::decode::json(body)?;
+            let change = crate::decode::json(body, "Scale")?;
             let mut wanted = scale;
             match call.patch_kind()? {
-                PatchKind::Json => patch::json::apply(&mut wanted, &change)
-                    .map_err(|error| Refusal::new(422, "Invalid", error.to_string()))?,
+                PatchKind::Json => {
+                    patch::json::apply(&mut wanted, &change).map_err(|_| Refusal::patch_rejected())?;
+                }
                 PatchKind::Merge | PatchKind::Strategic | PatchKind::Apply => {
                     patch::merge::merge(&mut wanted, &change);
                 }
@@ -47,7 +48,7 @@ pub(crate) fn answer(
         next["metadata"]["resourceVersion"] = json!(version);
     }
     next["spec"]["replicas"] = json!(replicas);
-    let options = route::write_options(call, "")?;
+    let options = WriteOptions::of(call, "UpdateOptions", "scale")?;
     let written = shared.change(|cluster| cluster.replace(kind, namespace, name, next, &options))?;
     Ok(Answer::ok(of(&written.object)))
 }
@@ -60,6 +61,7 @@ fn of(object: &Value) -> Value {
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
         .collect();
     let metadata = &object["metadata"];
+    let replicas = &object["spec"]["replicas"];
     json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -67,7 +69,7 @@ fn of(object: &Value) -> Value {
             "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"],
             "resourceVersion": metadata["resourceVersion"], "creationTimestamp": metadata["creationTimestamp"],
         },
-        "spec": {"replicas": object["spec"]["replicas"]},
+        "spec": if *replicas == 0 { json!({}) } else { json!({"replicas": replicas}) },
         "status": {"replicas": object["status"]["replicas"].as_u64().unwrap_or(0), "selector": selector.join(",")},
     })
 }

@@ -82,17 +82,22 @@ fn parse_fields(kind: &ResourceType, text: &str) -> Result<Vec<FieldTerm>, Refus
             (path, true, value)
         } else {
             return Err(Refusal::bad_request(format!(
-                "unable to parse field selector {text:?}: invalid selector: '{part}'; can't understand '{part}'"
+                "invalid selector: '{part}'; can't understand '{part}'"
             )));
         };
         let known = ["metadata.name", "metadata.namespace"].contains(&path)
             && (kind.namespaced || path == "metadata.name")
             || kind.field_selectors().contains(&path);
         if !known {
-            return Err(Refusal::bad_request(format!(
-                "Unable to find \"{}\" that match label selector \"\", field selector \"{text}\": field label not supported: {path}",
-                kind.group_version_resource()
-            )));
+            return Err(Refusal::bad_request(match (kind.group.as_str(), kind.kind.as_str()) {
+                ("batch", "Job") => format!("field label \"{path}\" not supported for Job"),
+                _ if kind.crd.is_some() || !kind.field_selectors().is_empty() => {
+                    format!("field label not supported: {path}")
+                }
+                _ => format!(
+                    "\"{path}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                ),
+            }));
         }
         terms.push(FieldTerm { path: path.to_owned(), equal, value: value.to_owned() });
     }

@@ -9,16 +9,17 @@ use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt as _};
 use http::header::{CONTENT_TYPE, HeaderValue, WARNING};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Body, Bytes, Frame};
 use serde_json::Value;
 
+use crate::authorize::{self, Attributes, User, impersonate};
 use crate::request::Call;
-use crate::route;
 use crate::shared::Shared;
 use crate::status::Refusal;
+use crate::{review, route};
 
 /// The largest body of a request, as in the real server.
 const MAX_REQUEST: usize = 3 * 1024 * 1024;
@@ -56,6 +57,10 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct EmbeddedService {
     pub(crate) shared: Arc<Shared>,
+    /// Whether users may do only what roles allow them.
+    pub(crate) rbac: bool,
+    /// Who asks, unless a request says that it acts as somebody else.
+    pub(crate) user: User,
 }
 
 impl<B> tower::Service<Request<B>> for EmbeddedService
@@ -72,9 +77,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let shared = self.shared.clone();
+        let service = self.clone();
         Box::pin(async move {
-            let answer = answer(&shared, request).await;
+            let answer = service.answer(request).await;
             Ok(match answer {
                 Ok(answer) => respond(answer),
                 Err(refusal) => refuse(&refusal),
@@ -83,22 +88,46 @@ where
     }
 }
 
-async fn answer<B>(shared: &Arc<Shared>, request: Request<B>) -> Result<Answer, Refusal>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    shared.wake();
-    let (head, body) = request.into_parts();
-    let call = Call::new(&head.method, head.uri.query().unwrap_or_default(), &head.headers)?;
-    let body = match Limited::new(body, MAX_REQUEST).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            return Err(Refusal::too_large(MAX_REQUEST));
+impl EmbeddedService {
+    async fn answer<B>(&self, request: Request<B>) -> Result<Answer, Refusal>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.shared.wake();
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
+        let call = Call::new(&head.method, head.uri.query().unwrap_or_default(), &head.headers)?;
+        let user = self.authorized(path, &call, &head.headers)?;
+        let body = match Limited::new(body, MAX_REQUEST).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+                return Err(Refusal::too_large(MAX_REQUEST));
+            }
+            Err(error) => return Err(Refusal::bad_request(format!("the body could not be read: {error}"))),
+        };
+        review::answer(&self.shared, &user, path, &call, &body)
+            .unwrap_or_else(|| route::route(&self.shared, path, &call, &body))
+    }
+
+    /// Who asks, if that user may.
+    fn authorized(&self, path: &str, call: &Call, headers: &HeaderMap) -> Result<User, Refusal> {
+        if !self.rbac {
+            return Ok(self.user.clone());
         }
-        Err(error) => return Err(Refusal::bad_request(format!("the body could not be read: {error}"))),
-    };
-    route::route(shared, head.uri.path(), &call, &body)
+        // There is nobody who could vouch for them.
+        if headers.contains_key(http::header::AUTHORIZATION) {
+            return Err(Refusal::unauthorized());
+        }
+        let asked = Attributes::of(path, call)?;
+        let store = &self.shared.lock().store;
+        let user = match impersonate::wanted(headers)? {
+            Some(wanted) => wanted.allowed_to(store, &self.user, &asked)?,
+            None => self.user.clone(),
+        };
+        authorize::check(store, &user, &asked)?;
+        Ok(user)
+    }
 }
 
 fn respond(answer: Answer) -> Response<EmbeddedBody> {
@@ -124,6 +153,9 @@ fn respond(answer: Answer) -> Response<EmbeddedBody> {
 
 fn refuse(refusal: &Refusal) -> Response<EmbeddedBody> {
     tracing::debug!(code = refusal.code, reason = refusal.reason, "request refused");
+    if refusal.plain {
+        return whole(refusal.code, "text/plain; charset=utf-8", refusal.message.clone());
+    }
     let mut response = whole(refusal.code, "application/json", refusal.to_value().to_string());
     if let Some(seconds) = refusal.details.as_ref().and_then(|details| details["retryAfterSeconds"].as_u64())
     {

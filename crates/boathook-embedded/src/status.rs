@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::authorize::Attributes;
 use crate::resource::ResourceType;
 
 /// What a request comes to when it is refused.
@@ -16,6 +17,9 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// `details`, if any.
     pub(crate) details: Option<Value>,
+    /// The answer is the message alone and no Status: so answers the part of the real server that finds nobody who
+    /// serves a path.
+    pub(crate) plain: bool,
 }
 
 /// One field that is wrong.
@@ -37,6 +41,19 @@ impl FieldError {
             field: field.to_owned(),
             message: format!("Invalid value: {value}: {rule}"),
         }
+    }
+
+    /// Several values together that break a rule; none of them is shown.
+    pub(crate) fn broken(field: &str, rule: &str) -> Self {
+        let message = format!("Invalid value: {rule}");
+        Self { reason: "FieldValueInvalid", field: field.to_owned(), message }
+    }
+
+    /// A value of another type than the schema of a custom kind says.
+    pub(crate) fn wrong_type(field: &str, found: &str, wanted: &str) -> Self {
+        let message =
+            format!("Invalid value: \"{found}\": {field} in body must be of type {wanted}: \"{found}\"");
+        Self { reason: "FieldValueTypeInvalid", field: field.to_owned(), message }
     }
 
     /// A value that is not there.
@@ -81,11 +98,16 @@ impl FieldError {
 impl Refusal {
     /// A refusal without details.
     pub(crate) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+        Self { code, reason, message: message.into(), details: None, plain: false }
+    }
+
+    /// A refusal whose details say nothing: those that the real server makes of an HTTP status.
+    fn of_status(code: u16, reason: &'static str, message: &str) -> Self {
+        Self { details: Some(json!({})), ..Self::new(code, reason, message) }
     }
 
     fn about(kind: &ResourceType, name: &str, code: u16, reason: &'static str, message: String) -> Self {
-        Self { code, reason, message, details: Some(details(&kind.group, &kind.plural, name)) }
+        Self { details: Some(details(&kind.group, &kind.plural, name)), ..Self::new(code, reason, message) }
     }
 
     /// 404 for an object.
@@ -93,22 +115,20 @@ impl Refusal {
         Self::about(kind, name, 404, "NotFound", format!("{} \"{name}\" not found", kind.group_resource()))
     }
 
-    /// 404 for a path that nothing serves.
+    /// 404 for a path below a group that is served.
     pub(crate) fn no_such_path() -> Self {
-        let mut refusal = Self::new(404, "NotFound", "the server could not find the requested resource");
-        refusal.details = Some(json!({}));
-        refusal
+        Self::of_status(404, "NotFound", "the server could not find the requested resource")
+    }
+
+    /// 404 for any other path, or one of a custom group.
+    pub(crate) fn nobody_serves() -> Self {
+        Self { plain: true, ..Self::new(404, "", "404 page not found\n") }
     }
 
     /// 405.
     pub(crate) fn method_not_allowed() -> Self {
-        let mut refusal = Self::new(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        );
-        refusal.details = Some(json!({}));
-        refusal
+        let message = "the server does not allow this method on the requested resource";
+        Self::of_status(405, "MethodNotAllowed", message)
     }
 
     /// 409 for a create.
@@ -121,6 +141,26 @@ impl Refusal {
     pub(crate) fn conflict(kind: &ResourceType, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.group_resource());
         Self::about(kind, name, 409, "Conflict", message)
+    }
+
+    /// 409 for a delete of another object or state than it was meant for. It names the kind, not the resource.
+    pub(crate) fn not_as_expected(
+        kind: &ResourceType,
+        name: &str,
+        what: &str,
+        given: &str,
+        found: &str,
+    ) -> Self {
+        let hint = if what == "UID" {
+            "The object might have been deleted and then recreated"
+        } else {
+            "The object might have been modified"
+        };
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": the {what} in the precondition ({given}) does not match the {what} in record ({found}). {hint}",
+            kind.group_kind()
+        );
+        Self { details: Some(details(&kind.group, &kind.kind, name)), ..Self::new(409, "Conflict", message) }
     }
 
     /// 409 for a write with a resourceVersion that is not the current one.
@@ -155,7 +195,7 @@ impl Refusal {
                 format!("Apply failed with {} {plural}: {}", conflicts.len(), lines.join("\n"))
             }
         };
-        Self { code: 409, reason: "Conflict", message, details: Some(json!({"causes": causes})) }
+        Self { details: Some(json!({"causes": causes})), ..Self::new(409, "Conflict", message) }
     }
 
     /// 400.
@@ -169,28 +209,72 @@ impl Refusal {
         Self::about(kind, name, 403, "Forbidden", message)
     }
 
+    /// 403 for what the user may not do.
+    pub(crate) fn not_authorized(user: &str, asked: &Attributes, reason: &str) -> Self {
+        let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        let Attributes { verb, namespace, group, resource, name, .. } = asked;
+        if let Some(path) = &asked.path {
+            let message = format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"{because}");
+            return Self::of_status(403, "Forbidden", &message);
+        }
+        let of_group = if group.is_empty() { String::new() } else { format!(".{group}") };
+        let named = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
+        let scope = match namespace.as_str() {
+            "" => "at the cluster scope".to_owned(),
+            namespace => format!("in the namespace \"{namespace}\""),
+        };
+        let message = format!(
+            "{resource}{of_group}{named} is forbidden: User \"{user}\" cannot {verb} resource \"{}\" in API group \"{group}\" {scope}{because}",
+            asked.combined()
+        );
+        Self { details: Some(details(group, resource, name)), ..Self::new(403, "Forbidden", message) }
+    }
+
+    /// 401: nobody is known by these credentials.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
     /// 422 for the fields of an object.
     pub(crate) fn invalid(kind: &ResourceType, name: &str, errors: &[FieldError]) -> Self {
-        let texts: Vec<String> = errors.iter().map(FieldError::text).collect();
+        Self::invalid_fields(&kind.group, &kind.kind, name, errors)
+    }
+
+    /// 422 for an object that is named by its resource.
+    pub(crate) fn invalid_resource(kind: &ResourceType, name: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_fields(&kind.group, &kind.plural, name, errors)
+    }
+
+    /// 422 for the options of a request: `CreateOptions`, `ListOptions`, …
+    pub(crate) fn invalid_options(options: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_fields("meta.k8s.io", options, "", errors)
+    }
+
+    /// 422 for fields of what has this group and kind.
+    pub(crate) fn invalid_fields(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Self {
+        let mut texts: Vec<String> = errors.iter().map(FieldError::text).collect();
+        // What is said twice is told once, but counts twice among the causes.
+        let mut seen = std::collections::HashSet::new();
+        texts.retain(|text| seen.insert(text.clone()));
         let list = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let qualified =
-            if kind.group.is_empty() { kind.kind.clone() } else { format!("{}.{}", kind.kind, kind.group) };
-        let mut about = details(&kind.group, &kind.kind, name);
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let mut about = details(group, kind, name);
         if let Value::Object(map) = &mut about {
             let causes = errors
                 .iter()
                 .map(|error| json!({"reason": error.reason, "message": error.message, "field": error.field}));
             map.insert("causes".to_owned(), causes.collect());
         }
-        Self {
-            code: 422,
-            reason: "Invalid",
-            message: format!("{qualified} \"{name}\" is invalid: {list}"),
-            details: Some(about),
-        }
+        let message = format!("{qualified} \"{name}\" is invalid: {list}");
+        Self { details: Some(about), ..Self::new(422, "Invalid", message) }
+    }
+
+    /// 422 for a JSON patch that does not fit the object.
+    pub(crate) fn patch_rejected() -> Self {
+        Self::of_status(422, "Invalid", "the server rejected our request due to an error in our request")
     }
 
     /// 410 for a resourceVersion or a continue token that is too old.
@@ -212,9 +296,15 @@ impl Refusal {
         Self::new(415, "UnsupportedMediaType", message)
     }
 
+    /// 415 for a patch of an unknown kind.
+    pub(crate) fn unknown_patch() -> Self {
+        Self::of_status(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+    }
+
     /// 406.
     pub(crate) fn not_acceptable() -> Self {
-        Self::new(406, "NotAcceptable", "only the following media types are accepted: application/json")
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json";
+        Self::of_status(406, "NotAcceptable", message)
     }
 
     /// The `Status` object.
@@ -225,7 +315,9 @@ impl Refusal {
         status.insert("metadata".to_owned(), json!({}));
         status.insert("status".to_owned(), json!("Failure"));
         status.insert("message".to_owned(), json!(self.message));
-        status.insert("reason".to_owned(), json!(self.reason));
+        if !self.reason.is_empty() {
+            status.insert("reason".to_owned(), json!(self.reason));
+        }
         if let Some(details) = &self.details {
             status.insert("details".to_owned(), details.clone());
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::request::Call;
+use crate::options::ListOptions;
 use crate::resource::ResourceType;
 use crate::selectors::Selector;
 use crate::shared::Shared;
@@ -57,58 +57,45 @@ struct Watch {
 /// Opens a watch. The stream ends at its timeout.
 ///
 /// # Errors
-/// 400 for parameters that do not go together, 504 for a revision of the future.
+/// 504 for a revision of the future.
 pub(crate) fn open(
     shared: &Arc<Shared>,
     cluster: &Cluster,
     kind: &Arc<ResourceType>,
     namespace: Option<&str>,
-    call: &Call,
+    options: ListOptions,
     shape: Shape,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static + use<>, Refusal> {
-    let query = &call.query;
-    let selector = Selector::parse(kind, query.text("labelSelector"), query.text("fieldSelector"))?;
-    let asked = query.number("resourceVersion").map_err(|_| {
-        Refusal::bad_request(format!("Invalid value: \"{}\": resourceVersion", query.text("resourceVersion")))
-    })?;
-    let initial_events = query.flag("sendInitialEvents");
-    if initial_events && query.text("resourceVersionMatch") != "NotOlderThan" {
-        return Err(Refusal::new(
-            422,
-            "Invalid",
-            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        ));
-    }
+    let asked = options.revision;
     let current = cluster.store.revision();
     if let Some(asked) = asked.filter(|asked| *asked > current) {
         return Err(crate::read::too_large(asked, current));
     }
-    let timeout = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map(Duration::from_secs);
     let now = Instant::now();
     let mut watch = Watch {
         shared: shared.clone(),
         clock: cluster.clock,
         kind: kind.clone(),
         namespace: namespace.map(str::to_owned),
-        selector,
+        selector: options.selector,
         shape,
-        bookmarks: query.flag("allowWatchBookmarks"),
+        bookmarks: options.bookmarks,
         cursor: asked.filter(|asked| *asked > 0).unwrap_or(current),
         ready: VecDeque::new(),
         changed: shared.subscribe(),
-        ends: now + timeout.unwrap_or(DEFAULT_TIMEOUT),
+        ends: now + options.timeout.map_or(DEFAULT_TIMEOUT, Duration::from_secs),
         next_bookmark: now + BOOKMARK_EVERY,
         headed: false,
         over: false,
     };
-    if initial_events || asked.unwrap_or(0) == 0 {
+    if options.initial_events || asked.unwrap_or(0) == 0 {
         watch.cursor = current;
         for (_, entry) in cluster.store.iter(&kind.key, namespace) {
             if watch.selector.matches(&entry.value) {
                 watch.push("ADDED", &entry.value, None);
             }
         }
-        if initial_events && watch.bookmarks {
+        if options.initial_events && watch.bookmarks {
             watch.push_bookmark(true);
         }
     }

@@ -8,29 +8,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::decode::{self, FieldValidation};
+use crate::decode;
 use crate::managed::{self, SERVER_FIELDS, Writer};
+use crate::options::WriteOptions;
 use crate::patch::{self, json::JsonPatchError};
 use crate::request::PatchKind;
 use crate::resource::ResourceType;
 use crate::schema;
 use crate::status::{FieldError, Refusal};
 use crate::{defaults, names, uid, validate};
-
-/// How a write is done.
-#[derive(Clone, Debug)]
-pub(crate) struct WriteOptions {
-    /// The field manager.
-    pub(crate) manager: String,
-    /// Nothing is kept.
-    pub(crate) dry_run: bool,
-    /// What happens with unknown fields.
-    pub(crate) validation: FieldValidation,
-    /// `status`, or empty for the object itself.
-    pub(crate) subresource: &'static str,
-    /// Apply takes fields from others.
-    pub(crate) force: bool,
-}
 
 /// The answer to a write.
 pub(crate) struct Written {
@@ -80,7 +66,7 @@ impl Cluster {
         if let Value::Object(metadata) = &mut object["metadata"] {
             metadata.shift_remove("managedFields");
         }
-        let object = self.insert(kind, namespace, object, None, options)?;
+        let object = self.insert(kind, namespace, object, false, options)?;
         Ok(Written { object, created: true, warnings })
     }
 
@@ -90,7 +76,7 @@ impl Cluster {
         kind: &Arc<ResourceType>,
         namespace: Option<&str>,
         mut object: Value,
-        applied: Option<()>,
+        applied: bool,
         options: &WriteOptions,
     ) -> Result<Value, Refusal> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -111,34 +97,21 @@ impl Cluster {
         {
             map.shift_remove("status");
         }
-        let sent = object.clone();
-        defaults::fill(kind, &mut object, None);
+        defaults::fill(kind, &mut object);
+        settle_shape(kind, &mut object);
+        if !applied {
+            let api_version = kind.api_version();
+            let writer =
+                Writer { manager: &options.manager, subresource: "", api_version: &api_version, time: &now };
+            managed::record_creation(&defaults::zero(kind), &mut object, &schema::type_of(kind), &writer);
+        }
+        defaults::prepare(kind, &mut object, None);
         let errors = validate::object(kind, &object);
         if !errors.is_empty() {
             return Err(Refusal::invalid(kind, &name, &errors));
         }
         if self.store.get(&kind.key, namespace.unwrap_or_default(), &name).is_some() {
             return Err(Refusal::already_exists(kind, &name));
-        }
-        if applied.is_none() {
-            let api_version = kind.api_version();
-            let writer =
-                Writer { manager: &options.manager, subresource: "", api_version: &api_version, time: &now };
-            let blank = json!({"metadata": {}, "spec": {}});
-            // What the server sets (uid, defaults of status) has no owner; what it defaults in the spec belongs to the
-            // creator, as with the real one.
-            let mut owned =
-                if kind.is("", "Secret") || !sent["spec"].is_object() { sent } else { object.clone() };
-            if let Value::Object(map) = &mut owned {
-                map.shift_remove("status");
-            }
-            managed::record_update(Some(&blank), &mut owned, &schema::type_of(kind), &writer);
-            object["metadata"]["managedFields"] = owned["metadata"]["managedFields"].clone();
-            if object["metadata"]["managedFields"].is_null()
-                && let Value::Object(metadata) = &mut object["metadata"]
-            {
-                metadata.shift_remove("managedFields");
-            }
         }
         if options.dry_run {
             return Ok(object);
@@ -159,7 +132,11 @@ impl Cluster {
         let mut object = decode::object(kind, body, options.validation, &mut warnings)?;
         set_namespace(kind, namespace, &mut object)?;
         match object["metadata"]["name"].as_str().unwrap_or_default() {
-            "" => return Err(Refusal::bad_request("metadata.name: Required value: name is required")),
+            "" => {
+                return Err(Refusal::bad_request(format!(
+                    "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+                )));
+            }
             given if given != name => {
                 return Err(Refusal::bad_request(format!(
                     "the name of the object ({given}) does not match the name on the URL ({name})"
@@ -170,6 +147,11 @@ impl Cluster {
         let Some(live) = self.current(kind, namespace, name) else {
             return Err(Refusal::not_found(kind, name));
         };
+        if kind.crd.is_some() && object["metadata"]["resourceVersion"].as_str().is_none_or(str::is_empty) {
+            let error =
+                FieldError::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+            return Err(Refusal::invalid_resource(kind, name, &[error]));
+        }
         if let Some(given) = object["metadata"]["uid"].as_str().filter(|given| !given.is_empty())
             && live["metadata"]["uid"] != given
         {
@@ -193,8 +175,8 @@ impl Cluster {
         options: &WriteOptions,
     ) -> Result<Written, Refusal> {
         let live = self.current(kind, namespace, name);
-        let change = decode::json(body)
-            .map_err(|_| Refusal::bad_request("error decoding patch: the body is not JSON"))?;
+        let change = serde_json::from_slice(body)
+            .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
         if how == PatchKind::Apply {
             return self.apply(kind, namespace, name, change, live, options);
         }
@@ -202,9 +184,9 @@ impl Cluster {
         let mut object = live.clone();
         match how {
             PatchKind::Merge => patch::merge::merge(&mut object, &change),
-            PatchKind::Json => patch::json::apply(&mut object, &change).map_err(|error| match &error {
-                JsonPatchError::Malformed(text) => Refusal::bad_request(text.clone()),
-                JsonPatchError::Rejected => Refusal::new(422, "Invalid", error.to_string()),
+            PatchKind::Json => patch::json::apply(&mut object, &change).map_err(|error| match error {
+                JsonPatchError::Malformed(text) => Refusal::bad_request(text),
+                JsonPatchError::Rejected => Refusal::patch_rejected(),
             })?,
             PatchKind::Strategic if kind.crd.is_some() => {
                 return Err(Refusal::unsupported_media_type(&[
@@ -258,20 +240,22 @@ impl Cluster {
         }
         keep_server_fields(live, &mut object);
         separate_status(kind, live, &mut object, options.subresource);
-        defaults::fill(kind, &mut object, Some(live));
+        defaults::fill(kind, &mut object);
+        settle_shape(kind, &mut object);
+        defaults::prepare(kind, &mut object, Some(live));
         errors.extend(validate::object(kind, &object));
         errors.extend(validate::update(kind, live, &object, options.subresource));
         if !errors.is_empty() {
             return Err(Refusal::invalid(kind, &name, &errors));
         }
-        if kind.generation && options.subresource.is_empty() && differs_beyond_metadata(live, &object) {
+        if kind.generation && options.subresource != "status" && differs_beyond_metadata(live, &object) {
             let generation = live["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             object["metadata"]["generation"] = json!(generation);
         }
         if !applied {
             self.record_owner(kind, live, &mut object, options);
         }
-        if same(live, &object, applied) {
+        if managed::same(live, &object) {
             return Ok(live.clone());
         }
         if options.dry_run {
@@ -290,16 +274,16 @@ impl Cluster {
     }
 
     fn record_owner(&self, kind: &ResourceType, live: &Value, object: &mut Value, options: &WriteOptions) {
-        // An empty list given by the client resets the ownership; anything else it sends is ignored.
-        let reset = object["metadata"]["managedFields"].as_array().is_some_and(|list| {
-            list.is_empty()
-                || list.iter().all(|entry| entry.as_object().is_some_and(serde_json::Map::is_empty))
+        // An empty list given by the client ends the record; anything else it sends is ignored.
+        let ended = object["metadata"]["managedFields"].as_array().is_some_and(|list| {
+            list.iter().all(|entry| entry.as_object().is_some_and(serde_json::Map::is_empty))
         });
+        let record = live["metadata"].get("managedFields").filter(|_| !ended).cloned();
         if let Value::Object(metadata) = &mut object["metadata"] {
             metadata.shift_remove("managedFields");
-            if let (false, Some(entries)) = (reset, live["metadata"].get("managedFields")) {
-                metadata.insert("managedFields".to_owned(), entries.clone());
-            }
+            // Without a record nothing is recorded, until somebody applies.
+            let Some(record) = record else { return };
+            metadata.insert("managedFields".to_owned(), record);
         }
         let (api_version, now) = (kind.api_version(), self.clock.stamp());
         let writer = Writer {
@@ -308,7 +292,7 @@ impl Cluster {
             api_version: &api_version,
             time: &now,
         };
-        managed::record_update(Some(live), object, &schema::type_of(kind), &writer);
+        managed::record_update(live, object, &schema::type_of(kind), &writer);
     }
 
     /// An object in the version of a path.
@@ -353,6 +337,13 @@ impl Cluster {
 pub(crate) fn in_version(kind: &ResourceType, value: &mut Value) {
     if kind.crd.is_some() {
         value["apiVersion"] = json!(kind.api_version());
+    }
+}
+
+/// Brings an object into the shape that its Go type would write.
+fn settle_shape(kind: &ResourceType, object: &mut Value) {
+    if kind.schema.is_some() {
+        decode::omit_empty(object, &schema::type_of(kind));
     }
 }
 
@@ -434,19 +425,4 @@ fn differs_beyond_metadata(live: &Value, object: &Value) -> bool {
         fields
     };
     rest(live) != rest(object)
-}
-
-/// Whether a write changes nothing: then no new revision is made. For plain writes the ownership record does not count.
-fn same(live: &Value, object: &Value, applied: bool) -> bool {
-    if applied {
-        return live == object;
-    }
-    let bare = |value: &Value| {
-        let mut value = value.clone();
-        if let Value::Object(metadata) = &mut value["metadata"] {
-            metadata.shift_remove("managedFields");
-        }
-        value
-    };
-    live == object || bare(live) == bare(object)
 }

@@ -72,6 +72,10 @@ impl Kubectl {
 
 /// A served cluster and a kubectl for it; `None` where there is no kubectl.
 async fn served() -> Option<Kubectl> {
+    serving(Embedded::new()).await
+}
+
+async fn serving(embedded: Embedded) -> Option<Kubectl> {
     let Some(program) = find_kubectl() else {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "CI has no kubectl: set BOATHOOK_KUBECTL");
         println!("skipped: no kubectl on the PATH and no BOATHOOK_KUBECTL");
@@ -81,7 +85,7 @@ async fn served() -> Option<Kubectl> {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
-    drop(tokio::spawn(serve(Embedded::new(), listener, shutdown)));
+    drop(tokio::spawn(serve(embedded, listener, shutdown)));
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join("config"), &kubeconfig(address));
     Some(Kubectl { program, home, stop })
@@ -256,4 +260,41 @@ async fn custom_kinds() {
     assert!(table.contains("PLUGIN") && table.contains("notify"), "{table}");
     let missing = kubectl.fails(&["apply", "-f", "-"], &hook.replace("plugin: ensure", "timeout: 1s"));
     assert!(missing.contains("spec.plugin: Required value"), "{missing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_may_what_roles_allow() {
+    let Some(kubectl) = serving(Embedded::new().with_rbac()).await else { return };
+    kubectl.ok(&["create", "configmap", "a"], "");
+    let refused = kubectl.fails(&["get", "configmaps", "--as", "jane"], "");
+    assert_eq!(
+        refused.trim(),
+        "Error from server (Forbidden): configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\" in API group \"\" in the namespace \"default\""
+    );
+    kubectl.ok(&["create", "rolebinding", "jane", "--clusterrole", "view", "--user", "jane"], "");
+    kubectl.ok(
+        &["create", "role", "reader", "--verb", "get", "--resource", "secrets", "--resource-name", "s"],
+        "",
+    );
+    kubectl.ok(&["create", "serviceaccount", "app"], "");
+    kubectl.ok(&["create", "rolebinding", "app", "--role", "reader", "--serviceaccount", "default:app"], "");
+    assert!(kubectl.ok(&["get", "configmaps", "--as", "jane"], "").contains("a "));
+    let app = "system:serviceaccount:default:app";
+    for (user, question, answer) in [
+        ("jane", ["list", "deployments"], true),
+        ("jane", ["create", "deployments"], false),
+        (app, ["get", "secrets/s"], true),
+        (app, ["get", "secrets/t"], false),
+    ] {
+        let question = [&["auth", "can-i"], question.as_slice(), &["--as", user]].concat();
+        let output = kubectl.run(&question, "");
+        assert_eq!(
+            (output.status.success(), output.stdout.starts_with(b"yes")),
+            (answer, answer),
+            "{question:?}"
+        );
+    }
+    let list = kubectl.ok(&["auth", "can-i", "--list", "--as", app], "");
+    assert!(list.lines().any(|line| line.split_whitespace().eq(["secrets", "[]", "[s]", "[get]"])), "{list}");
+    assert!(kubectl.ok(&["auth", "whoami", "--as", app], "").contains("system:serviceaccounts:default"));
 }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use boathook_embedded::Embedded;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use kube::api::{Api, DeleteParams, ListParams, LogParams, PostParams, WatchEvent, WatchParams};
@@ -202,27 +201,6 @@ async fn an_annotation_that_means_nothing_is_refused() {
     let job = job(json!({"embedded.boathook.dev/outcome": "explode"}), json!({}));
     let error = cluster.jobs.create(&PostParams::default(), &job).await.unwrap_err();
     assert!(error.to_string().contains("Unsupported value: \"explode\""), "{error}");
-}
-
-#[tokio::test]
-async fn a_deployment_is_ready_at_once() {
-    let client = Embedded::new().client("default");
-    let deployments: Api<Deployment> = Api::default_namespaced(client);
-    let deployment = serde_json::from_value(
-        json!({"metadata": {"name": "d"}, "spec": {"replicas": 3, "selector": {"matchLabels": {"a": "b"}},
-        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}}),
-    );
-    deployments.create(&PostParams::default(), &deployment.unwrap()).await.unwrap();
-    let read = deployments.get("d").await.unwrap();
-    let status = read.status.unwrap();
-    assert_eq!((status.ready_replicas, status.observed_generation), (Some(3), read.metadata.generation));
-    assert!(
-        status.conditions.unwrap().iter().all(|one| one
-            .message
-            .as_deref()
-            .unwrap_or_default()
-            .starts_with("simulated"))
-    );
 }
 
 #[tokio::test]

@@ -31,6 +31,10 @@ pub trait PluginHost: Send + Sync {
     /// [`PluginError::NotFound`], [`PluginError::Invalid`].
     async fn inspect(&self, reference: &PluginReference) -> Result<PluginInfo, PluginError>;
 
+    /// Does what has to be done once before the plugin can run, such as compiling it, while its caller does something else.
+    /// What goes wrong goes wrong again when it runs.
+    async fn prepare(&self, _plugin: &PluginInfo, _signals: &UnboundedSender<PluginSignal>) {}
+
     /// Runs one attempt. Cancel-safe: dropping the future ends the guest, and its store is thrown away. The call's
     /// `timeout` is enforced here.
     ///
@@ -85,6 +89,8 @@ pub struct CommandExtras {
     pub input: Vec<Arc<Vec<u8>>>,
     /// Its environment.
     pub environment: Vec<(String, String)>,
+    /// How much its clock is ahead of ours.
+    pub ahead: Duration,
     /// The most bytes of its last line, where that is more than a plugin may say.
     pub report_bytes: Option<usize>,
 }

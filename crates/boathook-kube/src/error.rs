@@ -1,5 +1,5 @@
-//! What an answer of the API, or the lack of one, means as a [`ClusterError`]. The server's words are kept as they are;
-//! who prints them escapes them.
+//! What an answer of the API, or the lack of one, means as a [`ClusterError`]. The server's words are kept as they are, but
+//! for values that it shows of an object, which may be a Secret; who prints them escapes them.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -52,9 +52,18 @@ pub(crate) fn from_status(status: &Status, retry_after: Option<Duration>) -> Clu
     let seconds = Some(status.details.retry_after_seconds).filter(|seconds| *seconds > 0);
     ClusterError {
         kind: kind(status.code, &status.reason, &status.message),
-        message: status.message.clone(),
+        message: without_values(&status.message),
         retry_after: retry_after.or(seconds.map(Duration::from_secs)),
     }
+}
+
+/// Server-side apply shows a value of another type than its field's whole, as Go writes it: on one line, at its end.
+fn without_values(message: &str) -> String {
+    let line = |line: &str| match line.split_once("got &value.valueUnstructured{") {
+        Some((before, _)) => format!("{before}got something else"),
+        None => line.to_owned(),
+    };
+    message.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn kind(code: u16, reason: &str, message: &str) -> Kind {
@@ -155,6 +164,16 @@ mod tests {
         let error = from_answer(StatusCode::from_u16(code).unwrap(), body.to_string().as_bytes(), None);
         assert_eq!(error.message, "the server's words");
         error.kind
+    }
+
+    #[test]
+    fn values_of_an_object_are_left_out() {
+        let message = "failed to create typed patch object (d/s; /v1, Kind=Secret): errors:\n  \
+             .stringData.a: expected string, got &value.valueUnstructured{Value:[]interface {}{\"hunter2\"}}\n  \
+             .foo: field not declared in schema";
+        let shown = "failed to create typed patch object (d/s; /v1, Kind=Secret): errors:\n  \
+             .stringData.a: expected string, got something else\n  .foo: field not declared in schema";
+        assert_eq!(without_values(message), shown);
     }
 
     #[test]

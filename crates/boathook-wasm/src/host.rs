@@ -11,7 +11,10 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use boathook_core::plugin::PluginInfo;
-use boathook_engine::plugin_host::{PluginCall, PluginError, PluginHost, PluginReference, PluginReport};
+use boathook_engine::plugin_host::{
+    PluginCall, PluginError, PluginHost, PluginReference, PluginReport, PluginSignal,
+};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::load::{BuiltInPlugin, Library, PackedCommand};
 use crate::runtime::{Ready, Runtime};
@@ -92,6 +95,12 @@ impl PluginHost for WasmHost {
     async fn inspect(&self, reference: &PluginReference) -> Result<PluginInfo, PluginError> {
         let reference = reference.clone();
         self.read(move |library| library.inspect(&reference)).await?
+    }
+
+    async fn prepare(&self, plugin: &PluginInfo, signals: &UnboundedSender<PluginSignal>) {
+        if let Ok(runtime) = self.runtime() {
+            drop(runtime.ready(&self.library, plugin, signals).await);
+        }
     }
 
     async fn run(&self, call: PluginCall) -> Result<PluginReport, PluginError> {

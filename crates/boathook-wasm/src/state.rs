@@ -2,12 +2,14 @@
 //! plugin, so that none can be forgotten.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use boathook_engine::plugin_host::PluginCall;
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::HostWallClock;
 use wasmtime_wasi::cli::{AsyncStdinStream, AsyncStdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -70,6 +72,7 @@ impl CommandState {
     ) -> Self {
         let wasi = wasi()
             .envs(&call.extras.environment)
+            .wall_clock(Clock { ahead: call.extras.ahead })
             .stdin(AsyncStdinStream::new(stdin))
             .stdout(AsyncStdoutStream::new(STDOUT_BUDGET, stdout))
             .stderr(stderr)
@@ -81,6 +84,21 @@ impl CommandState {
 impl Limited for CommandState {
     fn limiter(&mut self) -> &mut RunLimiter {
         &mut self.limiter
+    }
+}
+
+/// The time, or a later one.
+struct Clock {
+    ahead: Duration,
+}
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.ahead
     }
 }
 

@@ -1,5 +1,5 @@
 // Command build builds the chart engine. It is `go build` with two changes to what the engine is made of, which halve
-// the time that a small chart takes and keep an HTTP client out of the sandbox (docs/decisions/0005-chart-engine.md):
+// the time that a small chart takes and keep an HTTP client out of the sandbox (docs/decisions/0006-chart-engine.md):
 //
 //   - the standard library's net/http and crypto/tls are cut down to std/, by an overlay;
 //   - the JSON Schema library compiles its meta-schemas when a chart has a schema and not at every start, by a copy with

@@ -28,11 +28,14 @@ enum EmbeddedCommand {
 /// Serve the embedded Kubernetes API on a loopback address, for kubectl and other clients
 ///
 /// It keeps objects and answers requests as an API server does; no container ever runs. Jobs and Pods are completed by a
-/// simulated controller. There is no authentication: whoever can reach the address may do everything.
+/// simulated controller. There is no authentication: whoever can reach the address may do everything, and with --authorization
+/// rbac act as anybody else who may do what Roles and bindings allow.
 #[derive(Args)]
 #[command(after_help = "Example:
   boathook embedded serve --state state.json --kubeconfig-out kubeconfig &
-  kubectl --kubeconfig kubeconfig get configmaps")]
+  kubectl --kubeconfig kubeconfig get configmaps
+  boathook embedded serve --authorization rbac --kubeconfig-out kubeconfig &
+  kubectl --kubeconfig kubeconfig auth can-i create deployments --as jane")]
 struct ServeArgs {
     /// Keep the state in this file, as --cluster embedded:FILE does
     #[arg(long, value_name = "FILE")]
@@ -45,7 +48,7 @@ struct ServeArgs {
     kubeconfig_out: Option<PathBuf>,
 }
 
-pub(crate) async fn run(args: EmbeddedArgs, _global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+pub(crate) async fn run(args: EmbeddedArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
     let EmbeddedCommand::Serve(ServeArgs { state, address, kubeconfig_out }) = args.command;
     if !address.ip().is_loopback() {
         return Err(CliError::new(USAGE, format!("{address} is no loopback address"))
@@ -55,6 +58,7 @@ pub(crate) async fn run(args: EmbeddedArgs, _global: &GlobalArgs, printer: &Prin
         Some(file) => wiring::open(file).await?,
         None => Embedded::new(),
     };
+    let embedded = wiring::authorized(global, embedded);
     let cannot =
         |what: String| move |error: std::io::Error| CliError::new(FAILED, format!("cannot {what}: {error}"));
     let listener = TcpListener::bind(address).await.map_err(cannot(format!("listen on {address}")))?;

@@ -1,5 +1,6 @@
 //! `boathook install`: hooks, objects, hooks, recorded as Helm records a release.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use boathook_core::plan::RevisionOptions;
@@ -7,6 +8,7 @@ use boathook_engine::plugin_host::PluginHost;
 use boathook_engine::release_store::Listing;
 use clap::Args;
 
+use super::plan::{self, OutArgs};
 use crate::error::CliError;
 use crate::flags::{
     DryRunArg, DryRunFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options,
@@ -14,12 +16,14 @@ use crate::flags::{
 use crate::global::GlobalArgs;
 use crate::input::{CapabilityArgs, Charts, SourceArgs};
 use crate::output::Printer;
-use crate::planning::{self, InstallChoices, NotPlanned, PlanFlags, Planned, Planner};
+use crate::planning::file::{self, Command, PlanFile};
+use crate::planning::{self, InstallChoices, Material, NotPlanned, PlanFlags, Planned, Planner};
 use crate::running::{self, Choices, OutputFlags};
 use crate::wiring::{self, PluginDirArgs};
 
 /// Install a release: crds/, pre-install hooks, the objects, post-install hooks. Recorded as Helm does it
 #[derive(Args)]
+#[command(mut_arg("name", file::or_plan), mut_arg("source", file::or_plan))]
 #[command(after_help = "Examples:
   boathook install web ./manifests -n prod --create-namespace
   boathook install web ./manifests --cluster embedded:state.json     without a cluster
@@ -27,11 +31,21 @@ use crate::wiring::{self, PluginDirArgs};
   boathook install web ./chart --wait --timeout 2m                   until its objects are ready
   boathook install web ./chart --dry-run=server                      what would change, field by field
   boathook install web hooks.yaml -o jsonl                           run events as they happen, then the report
+  boathook install --plan web.plan                                   what was planned with --out
 
 A second install of the same name is refused, as Helm refuses it: `boathook upgrade --install` does either.")]
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     plan: InstallPlanArgs,
+    /// Carry out what `boathook plan install --out FILE` wrote: exactly what was rendered and shown then, and nothing at all
+    /// if the release was changed since
+    #[arg(
+        id = "plan",
+        long,
+        value_name = "FILE",
+        conflicts_with_all = file::PLANNED.into_iter().chain(["replace"])
+    )]
+    from: Option<PathBuf>,
     #[command(flatten)]
     record: RecordFlags,
     /// Use the name of a release that was uninstalled with its history kept, or that failed
@@ -88,35 +102,42 @@ pub(crate) struct InstallPlanArgs {
 }
 
 impl InstallPlanArgs {
-    /// The plan of a first install. Needs no cluster.
+    /// The plan of a first install, on a history that must be empty.
     pub(crate) async fn plan(
         &self,
         namespace: &str,
+        history: &Listing,
         host: &dyn PluginHost,
         charts: &Charts<'_>,
     ) -> Result<Planned, NotPlanned> {
         let choices = self.choices(false, no_revision_options());
-        let planner = self.planner(namespace, host, Duration::ZERO);
-        planning::install(&planner, &Listing::default(), &self.source, &choices, charts).await
+        let material = Material::Source(&self.source, charts);
+        planning::install(&self.planner(namespace, host), history, material, &choices).await
+    }
+
+    /// What is to be kept of that plan.
+    pub(crate) fn file(&self, planned: &Planned, history: &Listing) -> PlanFile {
+        let options = self.wait.with(self.flags.options());
+        PlanFile::new(Command::Install, planned, history, options, self.skip_crds)
     }
 
     fn choices(&self, replace: bool, revision: RevisionOptions) -> InstallChoices {
         InstallChoices { skip_crds: self.skip_crds, replace, revision }
     }
 
-    fn planner<'a>(
-        &'a self,
-        namespace: &'a str,
-        host: &'a dyn PluginHost,
-        patience: Duration,
-    ) -> Planner<'a> {
-        let options = self.wait.with(self.flags.options());
-        Planner { name: &self.name, namespace, options, host, patience }
+    pub(crate) fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
+        Planner {
+            name: &self.name,
+            namespace,
+            options: self.wait.with(self.flags.options()),
+            host,
+            patience: Duration::ZERO,
+        }
     }
 }
 
 pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    planning::check_names(&args.plan.name, global.namespace.as_deref())?;
+    let (file, global) = PlanFile::given(args.from.as_deref(), Command::Install, &args.plan.name, global)?;
     let server_side = if args.server_side { ServerSideArg::True } else { ServerSideArg::False };
     let revision = RevisionOptions {
         labels: args.record.labels()?,
@@ -125,24 +146,24 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         rollback_on_failure: args.rollback_on_failure,
         ..no_revision_options()
     };
-    if args.dry_run.dry_run == DryRunArg::Client {
-        return super::plan::without_cluster(
-            &args.plan,
-            CapabilityArgs::default(),
-            args.output.output.into(),
-            global,
-            printer,
-        )
-        .await;
+    if args.dry_run.dry_run == DryRunArg::Client && file.is_none() {
+        let (out, capabilities) = (OutArgs::default(), CapabilityArgs::default());
+        let output = args.output.output.into();
+        return plan::without_cluster(&args.plan, &out, capabilities, output, &global, printer).await;
     }
-    let session = wiring::session(global).await?;
+    let session = wiring::session(&global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let charts = Charts::on(&session, &host, printer);
-    let planned = {
-        let planner = args.plan.planner(&session.namespace, host.as_ref(), args.lock.patience());
+    let planned = if let Some(file) = file {
+        file.planned(&session, host.as_ref(), revision).await
+    } else {
+        let charts = Charts::on(&session, &host, printer);
+        let planner = Planner {
+            patience: args.lock.patience(),
+            ..args.plan.planner(&session.namespace, host.as_ref())
+        };
         let history = planner.history(&session).await?;
         let choices = args.plan.choices(args.replace, revision);
-        planning::install(&planner, &history, &args.plan.source, &choices, &charts).await
+        planning::install(&planner, &history, Material::Source(&args.plan.source, &charts), &choices).await
     };
     let choices = Choices {
         create_namespace: args.create_namespace,

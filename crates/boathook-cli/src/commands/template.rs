@@ -62,8 +62,8 @@ pub(crate) async fn run(args: TemplateArgs, global: &GlobalArgs, printer: &Print
         name, chart, values, show_only, include_crds, skip_tests, no_hooks, is_upgrade, ..
     } = args;
     let release = ReleaseRef { name, namespace, revision: 1 };
-    let chart = chart::open(&chart, &values).await?;
-    let options = RenderOptions { is_upgrade, ..charts.options(&values).await? };
+    let (chart, asked) = charts.open(&chart, &values, &engine).await?;
+    let options = RenderOptions { is_upgrade, ..asked };
     let what = TemplateOptions { include_crds, no_hooks, skip_tests };
     let rendered = template(&engine, &chart, &release, &options, &what, &charts.progress()).await;
     let rendered = rendered.map_err(|error| {

@@ -1,10 +1,11 @@
 //! `boathook upgrade`: from the revision that is deployed to a new one.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
+use boathook_engine::release_store::Listing;
 use clap::Args;
 
 use crate::error::CliError;
@@ -14,22 +15,34 @@ use crate::flags::{
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
-use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner, UpgradeChoices};
+use crate::planning::file::{self, Command, PlanFile};
+use crate::planning::{self, Material, NotPlanned, PlanFlags, Planned, Planner, UpgradeChoices};
 use crate::running::{self, Choices, OutputFlags};
-use crate::wiring::{self, PluginDirArgs, Session};
+use crate::wiring::{self, PluginDirArgs};
 
 /// Upgrade a release: pre-upgrade hooks, the objects that changed or are new, those that are gone, post-upgrade hooks
 #[derive(Args)]
+#[command(mut_arg("name", file::or_plan), mut_arg("source", file::or_plan))]
 #[command(after_help = "Examples:
   boathook upgrade web ./chart -n prod -f values.yaml
   boathook upgrade --install web ./chart -n prod --create-namespace    installs it if it is not there
   boathook upgrade web ./chart --reuse-values --set image.tag=1.3
   boathook upgrade web ./chart --rollback-on-failure                   back to the last success if it fails
+  boathook upgrade --plan web.plan                                     what was planned with --out
 
 Without values of its own an upgrade uses the last ones, as Helm does.")]
 pub(crate) struct UpgradeArgs {
     #[command(flatten)]
     plan: UpgradePlanArgs,
+    /// Carry out what `boathook plan upgrade --out FILE` wrote: exactly what was rendered and shown then, and nothing at all
+    /// if the release was changed since
+    #[arg(
+        id = "plan",
+        long,
+        value_name = "FILE",
+        conflicts_with_all = file::PLANNED.into_iter().chain(["install", "reset_values", "reuse_values", "reset_then_reuse_values"])
+    )]
+    from: Option<PathBuf>,
     #[command(flatten)]
     record: RecordFlags,
     #[command(flatten)]
@@ -95,33 +108,45 @@ impl UpgradePlanArgs {
     /// The plan; the release is read from the cluster.
     pub(crate) async fn plan(
         &self,
-        session: &Session,
-        host: &Arc<dyn PluginHost>,
-        printer: &Printer,
+        namespace: &str,
+        history: &Listing,
+        host: &dyn PluginHost,
+        charts: &Charts<'_>,
     ) -> Result<Planned, NotPlanned> {
-        self.plan_with(session, host, printer, no_revision_options(), Duration::ZERO).await
+        self.plan_with(&self.planner(namespace, host), history, charts, no_revision_options()).await
+    }
+
+    /// What is to be kept of that plan.
+    pub(crate) fn file(&self, planned: &Planned, history: &Listing) -> PlanFile {
+        let options = self.wait.with(self.flags.options());
+        PlanFile::new(Command::Upgrade, planned, history, options, self.skip_crds)
+    }
+
+    pub(crate) fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
+        Planner {
+            name: &self.name,
+            namespace,
+            options: self.wait.with(self.flags.options()),
+            host,
+            patience: Duration::ZERO,
+        }
     }
 
     async fn plan_with(
         &self,
-        session: &Session,
-        host: &Arc<dyn PluginHost>,
-        printer: &Printer,
+        planner: &Planner<'_>,
+        history: &Listing,
+        charts: &Charts<'_>,
         revision: RevisionOptions,
-        patience: Duration,
     ) -> Result<Planned, NotPlanned> {
-        planning::check_names(&self.name, Some(&session.namespace))?;
-        let (namespace, options) = (&session.namespace, self.wait.with(self.flags.options()));
-        let planner = Planner { name: &self.name, namespace, options, host: host.as_ref(), patience };
-        let history = planner.history(session).await?;
+        planning::check_names(&self.name, Some(planner.namespace))?;
         let choices = UpgradeChoices {
             install: self.install,
             skip_crds: self.skip_crds,
             values: self.values(),
             revision,
         };
-        let charts = Charts::on(session, host, printer);
-        planning::upgrade(&planner, &history, &self.source, &choices, &charts).await
+        planning::upgrade(planner, history, Material::Source(&self.source, charts), &choices).await
     }
 
     /// Of several modes the first counts, as with Helm.
@@ -139,7 +164,7 @@ impl UpgradePlanArgs {
 }
 
 pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
-    planning::check_names(&args.plan.name, global.namespace.as_deref())?;
+    let (file, global) = PlanFile::given(args.from.as_deref(), Command::Upgrade, &args.plan.name, global)?;
     let revision = RevisionOptions {
         labels: args.record.labels()?,
         server_side: args.server_side.into(),
@@ -149,9 +174,18 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
         rollback_on_failure: args.rollback_on_failure,
         keep_history: false,
     };
-    let session = wiring::session(global).await?;
+    let session = wiring::session(&global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let planned = args.plan.plan_with(&session, &host, printer, revision, args.lock.patience()).await;
+    let planned = if let Some(file) = file {
+        file.planned(&session, host.as_ref(), revision).await
+    } else {
+        let planner = Planner {
+            patience: args.lock.patience(),
+            ..args.plan.planner(&session.namespace, host.as_ref())
+        };
+        let history = planner.history(&session).await?;
+        args.plan.plan_with(&planner, &history, &Charts::on(&session, &host, printer), revision).await
+    };
     let choices = Choices {
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use boathook_chart::source::{self, Places, SourceError, SourceOptions};
 use boathook_chart::{
-    Capabilities, Chart, Engine, Lent, LentMode, Lookup, Named, RenderError, RenderOptions, Rendered, Values,
-    set_file_names,
+    Capabilities, Chart, Engine, Lent, LentMode, Lookup, Named, RenderError, RenderOptions, Rendered,
+    Unsteady, Values, set_file_names,
 };
 use boathook_core::Diagnostic;
 use boathook_core::permissions::Permissions;
+use boathook_core::plan;
 use boathook_engine::plugin_host::PluginHost;
 
 use super::{CapabilityArgs, Input, Recorded, Rendering, SourceArgs, ValuesArgs, ValuesMode};
@@ -25,6 +26,8 @@ pub(crate) struct Charts<'a> {
     engine: Option<Engine>,
     session: Option<&'a Session>,
     told: CapabilityArgs,
+    /// Charts are rendered twice, to tell what is not deterministic in them.
+    twice: bool,
     printer: &'a Printer,
 }
 
@@ -32,7 +35,7 @@ impl<'a> Charts<'a> {
     /// For a command on a cluster: templates see what it serves, and may look into it under a grant.
     pub(crate) fn on(session: &'a Session, host: &Arc<dyn PluginHost>, printer: &'a Printer) -> Self {
         let engine = wiring::chart_engine(host);
-        Self { engine, session: Some(session), told: CapabilityArgs::default(), printer }
+        Self { engine, session: Some(session), told: CapabilityArgs::default(), twice: false, printer }
     }
 
     /// For a command without one: templates see what the user says, and `lookup` finds nothing.
@@ -41,12 +44,17 @@ impl<'a> Charts<'a> {
         told: CapabilityArgs,
         printer: &'a Printer,
     ) -> Self {
-        Self { engine: wiring::chart_engine(host), session: None, told, printer }
+        Self { engine: wiring::chart_engine(host), session: None, told, twice: false, printer }
+    }
+
+    /// For a plan, which says what is not deterministic.
+    pub(crate) fn twice(self) -> Self {
+        Self { twice: true, ..self }
     }
 
     /// The engine, unless the user's helm is to render: because that is wanted, or because there is no other.
     pub(crate) fn engine(&self, values: &ValuesArgs) -> Option<Engine> {
-        if values.helm.is_some() {
+        if values.wanted_helm().is_some() {
             return None;
         }
         if self.engine.is_none() && !self.printer.quiet {
@@ -56,8 +64,27 @@ impl<'a> Charts<'a> {
         self.engine.clone().map(|engine| engine.within(values.render_timeout))
     }
 
+    /// Reads the chart that a word names, and what it is rendered with as far as flags and cluster say it; meanwhile the
+    /// engine gets ready.
+    pub(crate) async fn open(
+        &self,
+        chart: &str,
+        values: &ValuesArgs,
+        engine: &Engine,
+    ) -> Result<(Chart, RenderOptions), CliError> {
+        let progress = self.progress();
+        let reading = async { Ok((open(chart, values).await?, self.options(values).await?)) };
+        // A chart that cannot be read is told at once.
+        let getting_ready = async {
+            engine.prepare(&progress).await;
+            Ok::<_, CliError>(())
+        };
+        let (read, ()) = tokio::try_join!(reading, getting_ready)?;
+        Ok(read)
+    }
+
     /// What a chart is rendered with, as far as flags and cluster say it.
-    pub(crate) async fn options(&self, values: &ValuesArgs) -> Result<RenderOptions, CliError> {
+    async fn options(&self, values: &ValuesArgs) -> Result<RenderOptions, CliError> {
         let (capabilities, lookup) = match self.session {
             Some(session) => {
                 (session.capabilities().await?, lookup(session, values.lookup_grant.as_deref())?)
@@ -108,7 +135,7 @@ pub(super) async fn render(
     charts: &Charts<'_>,
     engine: &Engine,
 ) -> Result<Input, CliError> {
-    let chart = open(&args.source, &args.values).await?;
+    let (chart, asked) = charts.open(&args.source, &args.values, engine).await?;
     let lent = rendering.lent.as_ref().map(|lent| Lent {
         mode: match lent.mode {
             ValuesMode::LastIfNoneGiven => LentMode::LastIfNoneGiven,
@@ -119,15 +146,17 @@ pub(super) async fn render(
         config: lent.config.clone(),
         defaults: lent.defaults.clone(),
     });
-    let options = RenderOptions {
-        lent,
-        is_upgrade: rendering.is_upgrade,
-        record: rendering.recorded,
-        ..charts.options(&args.values).await?
-    };
-    let rendered =
-        boathook_chart::render(engine, &chart, rendering.release, &options, &charts.progress()).await;
-    let Rendered { chart, sources, crds, notes, record, log } = rendered.map_err(render_error)?;
+    let options =
+        RenderOptions { lent, is_upgrade: rendering.is_upgrade, record: rendering.recorded, ..asked };
+    let release = rendering.release;
+    let rendered = boathook_chart::render(engine, &chart, release, &options, &charts.progress()).await;
+    let rendered = rendered.map_err(render_error)?;
+    let mut diagnostics: Vec<_> = rendered.log.iter().map(|line| Diagnostic::warning("helm", line)).collect();
+    if charts.twice {
+        let unsteady = boathook_chart::unsteady(engine, &chart, release, &options, &rendered).await;
+        diagnostics.extend(unsteady.map_err(render_error)?.into_iter().enumerate().map(not_deterministic));
+    }
+    let Rendered { chart, sources, crds, notes, record, log: _ } = rendered;
     let recorded = match record {
         Some(record) => Recorded {
             chart: Some(record.chart),
@@ -142,8 +171,18 @@ pub(super) async fn render(
         base: PathBuf::from(if Path::new(&args.source).is_dir() { args.source.as_str() } else { "." }),
         chart,
         recorded,
-        diagnostics: log.iter().map(|line| Diagnostic::warning("helm", line)).collect(),
+        diagnostics,
     })
+}
+
+/// The line is told and not shown: what chance gives may well be a password. The way out is said once.
+fn not_deterministic((index, Unsteady { path, line }): (usize, Unsteady)) -> Diagnostic {
+    let message = "renders differently each time, first in this line";
+    let warning = Diagnostic::warning(plan::NOT_DETERMINISTIC, message);
+    let help = "a command that is given the chart renders it anew; `--out FILE` keeps this render, and `--plan FILE` of \
+                the command applies it";
+    let help = (index == 0).then(|| help.to_owned());
+    Diagnostic { path: Some(path), line: Some(line), help, ..warning }
 }
 
 impl ValuesArgs {
@@ -191,7 +230,7 @@ impl ValuesArgs {
 }
 
 /// Reads the chart that a word names.
-pub(crate) async fn open(chart: &str, values: &ValuesArgs) -> Result<Chart, CliError> {
+async fn open(chart: &str, values: &ValuesArgs) -> Result<Chart, CliError> {
     source::open(chart, &values.source()).await.map_err(|error| match error {
         SourceError::Refused { reason, help } => {
             CliError { exit_code: BAD_INPUT, message: reason, hint: help }

@@ -106,7 +106,7 @@ fn install(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Res
     words.extend(["--dry-run=client", "--output", "json"]);
     words.extend(lent.iter().flat_map(|path| ["--values", path]));
     words.extend(flags(values));
-    let output = helm(values.helm(), &words)?;
+    let output = helm(&values.helm(), &words)?;
     if !output.status.success() && said(&output).contains(UNREACHABLE) {
         return Ok(None);
     }
@@ -138,10 +138,10 @@ fn template(args: &SourceArgs, rendering: &Rendering<'_>, lent: &[String]) -> Re
     }
     words.extend(lent.iter().flat_map(|path| ["--values", path]));
     words.extend(flags(values));
-    let output = helm(values.helm(), &words)?;
+    let output = helm(&values.helm(), &words)?;
     let diagnostics = warnings(&output);
     let rendered = text(output, &args.source)?;
-    let yaml = text(helm(values.helm(), &["show", "chart", &args.source])?, &args.source)?;
+    let yaml = text(helm(&values.helm(), &["show", "chart", &args.source])?, &args.source)?;
     let metadata = read_yaml("Chart.yaml", &yaml)
         .map_err(|diagnostic| CliError::new(BAD_INPUT, format!("{}: {}", args.source, diagnostic.message)))?;
     Ok(Input {
@@ -159,7 +159,7 @@ pub(crate) fn template_text(chart: &str, values: &ValuesArgs, words: &[String]) 
     let mut all = vec!["template"];
     all.extend(words.iter().map(String::as_str));
     all.extend(flags(values));
-    text(helm(values.helm(), &all)?, chart)
+    text(helm(&values.helm(), &all)?, chart)
 }
 
 fn values_flags(values: &ValuesArgs) -> Vec<&str> {
@@ -200,7 +200,7 @@ fn crds(args: &SourceArgs, rendering: &Rendering<'_>) -> Result<Vec<Source>, Cli
     if rendering.is_upgrade {
         return Ok(Vec::new());
     }
-    let text = text(helm(args.values.helm(), &["show", "crds", &args.source])?, &args.source)?;
+    let text = text(helm(&args.values.helm(), &["show", "crds", &args.source])?, &args.source)?;
     let empty = text.trim().is_empty();
     Ok(if empty { Vec::new() } else { vec![Source { path: "crds".to_owned(), text }] })
 }

@@ -7,7 +7,7 @@ use boathook_core::plan::{Operation, PlanInput, RevisionOptions, TestFilter};
 use boathook_core::release::basis::Wish;
 use boathook_engine::release_store::{Listing, revisions};
 
-use super::{NotPlanned, Planned, Planner, is_another, unreadable};
+use super::{NotPlanned, Planned, Planner, Texts, is_another, unreadable};
 
 /// A rollback to a revision, or to the one before the last.
 pub(crate) async fn rollback(
@@ -57,5 +57,5 @@ async fn finish(
     mut input: PlanInput,
 ) -> Result<Planned, NotPlanned> {
     input.diagnostics.extend(unreadable(history));
-    Ok(planner.finish(input, Some(PathBuf::from(".")), Vec::new()).await)
+    Ok(planner.finish(input, Texts { base: PathBuf::from("."), ..Texts::default() }).await)
 }

@@ -6,35 +6,46 @@ use boathook_core::operation::Unfinished;
 use boathook_core::plan::{Chart, Operation, PlanInput, ReleaseRef, RevisionOptions};
 use boathook_core::release::Status;
 use boathook_core::release::basis::Wish;
-use boathook_core::{Diagnostic, HookEvent, Source};
+use boathook_core::{Diagnostic, HookEvent};
 use boathook_engine::release_store::{Listing, revisions};
 use serde_json::{Map, Value};
 
-use super::{NotPlanned, Planned, Planner, check_names, is_another, unreadable};
+use super::{NotPlanned, Planned, Planner, Texts, check_names, is_another, unreadable};
 use crate::error::CliError;
 use crate::input::{self, Charts, Input, Lent, Rendering, SourceArgs, ValuesMode};
 
+/// What an operation is planned from.
+#[derive(Clone)]
+pub(crate) enum Material<'a> {
+    /// A source, which is read and rendered now.
+    Source(&'a SourceArgs, &'a Charts<'a>),
+    /// One that was read for a plan, and kept with it.
+    Kept(Input),
+}
+
 /// A source that was read and sorted.
 struct Sorted {
-    sources: Vec<Source>,
-    base: std::path::PathBuf,
+    texts: Texts,
     chart: Chart,
     read: Read,
     crds: Vec<Document>,
 }
 
-async fn read(args: &SourceArgs, rendering: &Rendering<'_>, charts: &Charts<'_>) -> Result<Sorted, CliError> {
-    let Input { sources, crds, base, chart, recorded, mut diagnostics } =
-        input::read(args, rendering, charts).await?;
+async fn read(material: Material<'_>, rendering: &Rendering<'_>) -> Result<Sorted, CliError> {
+    let Input { sources, crds: definitions, base, chart, recorded, mut diagnostics } = match material {
+        Material::Source(args, charts) => input::read(args, rendering, charts).await?,
+        Material::Kept(input) => input,
+    };
     let parsed = manifest::parse(&sources);
     let mut read = dialect::read(parsed.documents);
-    let definitions = manifest::parse(&crds);
+    let crds = manifest::parse(&definitions);
     diagnostics.extend(parsed.diagnostics);
-    diagnostics.extend(definitions.diagnostics);
+    diagnostics.extend(crds.diagnostics);
     diagnostics.append(&mut read.diagnostics);
     read.diagnostics = diagnostics;
     let chart = Chart { info: chart, record: recorded.chart, config: recorded.config, notes: recorded.notes };
-    Ok(Sorted { sources, base, chart, read, crds: definitions.documents })
+    let texts = Texts { sources, crds: definitions, base };
+    Ok(Sorted { texts, chart, read, crds: crds.documents })
 }
 
 /// The hooks of one event.
@@ -49,9 +60,9 @@ pub(crate) async fn run(
         ReleaseRef { name: planner.name.to_owned(), namespace: planner.namespace.to_owned(), revision: 1 };
     let is_upgrade = is_upgrade(event);
     let rendering = Rendering { release: &release, is_upgrade, recorded: false, lent: None };
-    let Sorted { sources, base, chart, read, .. } = read(source, &rendering, charts).await?;
+    let Sorted { texts, chart, read, .. } = read(Material::Source(source, charts), &rendering).await?;
     let input = PlanInput::run(event, &release, &chart, read);
-    Ok(planner.finish(input, Some(base), sources).await)
+    Ok(planner.finish(input, texts).await)
 }
 
 /// What the templates are told: `.Release.IsInstall` or `.Release.IsUpgrade`. Hooks that a real Helm renders at an install
@@ -75,14 +86,13 @@ pub(crate) struct InstallChoices {
 pub(crate) async fn install(
     planner: &Planner<'_>,
     history: &Listing,
-    source: &SourceArgs,
+    material: Material<'_>,
     choices: &InstallChoices,
-    charts: &Charts<'_>,
 ) -> Result<Planned, NotPlanned> {
     check_names(planner.name, Some(planner.namespace))?;
-    let planned = install_once(planner, history, source, choices, charts, false).await?;
+    let planned = install_once(planner, history, material.clone(), choices, false).await?;
     match is_another(&planned, &revisions(&history.releases)) {
-        true => install_once(planner, history, source, choices, charts, true).await,
+        true => install_once(planner, history, material, choices, true).await,
         false => Ok(planned),
     }
 }
@@ -90,9 +100,8 @@ pub(crate) async fn install(
 async fn install_once(
     planner: &Planner<'_>,
     history: &Listing,
-    source: &SourceArgs,
+    material: Material<'_>,
     choices: &InstallChoices,
-    charts: &Charts<'_>,
     anew: bool,
 ) -> Result<Planned, NotPlanned> {
     let past = revisions(&history.releases);
@@ -102,11 +111,11 @@ async fn install_once(
     // Templates of an install are told revision 1, also where a history is replaced: so it is with Helm.
     let told = ReleaseRef { revision: 1, ..release.clone() };
     let rendering = Rendering { release: &told, is_upgrade: false, recorded: true, lent: None };
-    let Sorted { sources, base, chart, read, crds } = read(source, &rendering, charts).await?;
+    let Sorted { texts, chart, read, crds } = read(material, &rendering).await?;
     let crds = if choices.skip_crds { Vec::new() } else { crds };
     let mut input = PlanInput::install(basis, &release, chart, read, crds, &choices.revision);
     input.diagnostics.extend(unreadable(history));
-    Ok(planner.finish(input, Some(base), sources).await)
+    Ok(planner.finish(input, texts).await)
 }
 
 /// What an upgrade may be told besides.
@@ -125,9 +134,8 @@ pub(crate) struct UpgradeChoices {
 pub(crate) async fn upgrade(
     planner: &Planner<'_>,
     history: &Listing,
-    source: &SourceArgs,
+    material: Material<'_>,
     choices: &UpgradeChoices,
-    charts: &Charts<'_>,
 ) -> Result<Planned, NotPlanned> {
     check_names(planner.name, Some(planner.namespace))?;
     let past = revisions(&history.releases);
@@ -140,7 +148,7 @@ pub(crate) async fn upgrade(
             replace: uninstalled,
             revision: choices.revision.clone(),
         };
-        let mut planned = install_once(planner, history, source, &choices, charts, false).await?;
+        let mut planned = install_once(planner, history, material.clone(), &choices, false).await?;
         // With anything else than what was begun it is an upgrade from there.
         if !is_another(&planned, &past) {
             let message = format!("release {:?} does not exist: it is installed", planner.name);
@@ -149,9 +157,9 @@ pub(crate) async fn upgrade(
             return Ok(planned);
         }
     }
-    let planned = upgrade_once(planner, history, source, choices, charts, false).await?;
+    let planned = upgrade_once(planner, history, material.clone(), choices, false).await?;
     match is_another(&planned, &past) {
-        true => upgrade_once(planner, history, source, choices, charts, true).await,
+        true => upgrade_once(planner, history, material, choices, true).await,
         false => Ok(planned),
     }
 }
@@ -159,9 +167,8 @@ pub(crate) async fn upgrade(
 async fn upgrade_once(
     planner: &Planner<'_>,
     history: &Listing,
-    source: &SourceArgs,
+    material: Material<'_>,
     choices: &UpgradeChoices,
-    charts: &Charts<'_>,
     anew: bool,
 ) -> Result<Planned, NotPlanned> {
     let past = revisions(&history.releases);
@@ -174,8 +181,8 @@ async fn upgrade_once(
     let defaults = current.and_then(|current| map(current.record.chart.get("values")));
     let lent = Lent { config: &config, defaults: defaults.as_ref().unwrap_or(&none), mode: choices.values };
     let rendering = Rendering { release: &release, is_upgrade: true, recorded: true, lent: Some(lent) };
-    let Sorted { sources, base, chart, read, .. } = read(source, &rendering, charts).await?;
+    let Sorted { texts, chart, read, .. } = read(material, &rendering).await?;
     let mut input = PlanInput::upgrade(basis, &release, &past, chart, read, &choices.revision);
     input.diagnostics.extend(unreadable(history));
-    Ok(planner.finish(input, Some(base), sources).await)
+    Ok(planner.finish(input, texts).await)
 }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::authorize;
 use crate::hook::{Action, DeletePolicy, Hook, HookEvent};
 use crate::manifest::Document;
@@ -30,7 +32,8 @@ pub struct UnusablePlugin {
 }
 
 /// What the user may choose about a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PlanOptions {
     /// Of each step that sets none of its own.
     pub timeout: Duration,
@@ -49,7 +52,8 @@ pub struct PlanOptions {
 }
 
 /// How hooks of one event are ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HookOrder {
     /// As Helm's code does it: weight, name, kind.
     Helm,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use super::{
-    Fate, HookRun, HookStep, HookWait, Plan, ReleaseRef, Step, StepAction, StepId, WaitStep, WaitStrategy,
+    Fate, HookRun, HookStep, HookWait, NOT_DETERMINISTIC, Plan, ReleaseRef, Step, StepAction, StepId,
+    WaitStep, WaitStrategy,
 };
 use crate::hook::HookEvent;
 use crate::permissions::Permissions;
@@ -31,6 +32,9 @@ pub struct PlanDocument {
     pub release: ReleaseRef,
     /// In the order in which they will run.
     pub steps: Vec<StepDocument>,
+    /// Templates that give another text each time they are rendered.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_deterministic: Vec<String>,
     /// What is to be said of the input.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -147,6 +151,12 @@ impl From<&Plan> for PlanDocument {
             operation: plan.operation.as_str().to_owned(),
             release: plan.release.clone(),
             steps: plan.steps.iter().map(StepDocument::from).collect(),
+            not_deterministic: plan
+                .diagnostics
+                .iter()
+                .filter(|diagnostic| diagnostic.code == NOT_DETERMINISTIC)
+                .filter_map(|diagnostic| diagnostic.path.clone())
+                .collect(),
             diagnostics: plan.diagnostics.clone(),
         }
     }

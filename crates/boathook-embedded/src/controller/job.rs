@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Delayed, JOBS, PODS, SIMULATED, Step, event, outcome, remove, write};
+use super::{Delayed, JOBS, MANAGER, PODS, SIMULATED, Step, controlled, event, remove, write};
 use crate::cluster::Cluster;
 use crate::store::Entry;
-use crate::{names, uid};
-
-const MANAGER: &str = "kube-controller-manager";
 
 /// Brings a Job on: Pods where they are missing, status where it changed.
 pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<Delayed>) {
     let job = &entry.value;
-    if finished(job) || foreign(job) || job["metadata"]["deletionTimestamp"].is_string() {
+    if finished(job) {
+        expire(cluster, job, delayed);
+        return;
+    }
+    if foreign(job) || job["metadata"]["deletionTimestamp"].is_string() {
         return;
     }
     if job["spec"]["suspend"] == true {
@@ -29,7 +30,7 @@ pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<
     let restarting = job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure";
     if counts.failed > limit || (restarting && counts.failed > 0) {
         let message = "Job has reached the specified backoff limit";
-        finish(cluster, job, counts, Some(("BackoffLimitExceeded", message)), delayed);
+        finish(cluster, job, counts, Some(("BackoffLimitExceeded", message)));
         return;
     }
     let parallelism = number("parallelism").unwrap_or(1);
@@ -38,7 +39,7 @@ pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<
         None => counts.succeeded > 0 && counts.active == 0,
     };
     if complete {
-        finish(cluster, job, counts, None, delayed);
+        finish(cluster, job, counts, None);
         return;
     }
     let wanted = match number("completions") {
@@ -50,24 +51,12 @@ pub(crate) fn sync(cluster: &mut Cluster, entry: &Arc<Entry>, delayed: &mut Vec<
     let started = job["status"]["startTime"].is_null();
     if started && let Some(seconds) = number("activeDeadlineSeconds") {
         let delay = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-        delayed.push(Delayed::new(job, Step::JobDeadline, delay));
+        delayed.push(Delayed::new(JOBS, job, Step::JobDeadline, delay));
     }
     let counts = Counts { active: counts.active + missing, ..counts };
     let running = report(cluster, job, counts);
     for index in 0..missing {
         create_pod(cluster, &running, counts.succeeded + index);
-    }
-}
-
-/// A Pod changed: its Job looks again.
-pub(crate) fn pod_changed(cluster: &mut Cluster, pod: &Value, delayed: &mut Vec<Delayed>) {
-    let owners = pod["metadata"]["ownerReferences"].as_array();
-    let Some(owner) = owners.into_iter().flatten().find(|owner| owner["kind"] == "Job") else { return };
-    let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
-    let name = owner["name"].as_str().unwrap_or_default();
-    let found = cluster.store.get(JOBS, namespace, name).cloned();
-    if let Some(entry) = found.filter(|entry| entry.value["metadata"]["uid"] == owner["uid"]) {
-        sync(cluster, &entry, delayed);
     }
 }
 
@@ -78,27 +67,33 @@ pub(crate) fn deadline(cluster: &mut Cluster, entry: &Arc<Entry>) {
     }
     let counts = Counts::of(cluster, &entry.value);
     let reason = ("DeadlineExceeded", "Job was active longer than specified deadline");
-    let mut delayed = Vec::new();
-    finish(cluster, &entry.value, counts, Some(reason), &mut delayed);
+    finish(cluster, &entry.value, counts, Some(reason));
 }
 
 /// The step for which a Job waits.
 pub(crate) fn waits(job: &Value) -> Option<Delayed> {
     let seconds = |field: &str| job["spec"][field].as_u64().map(Duration::from_secs);
-    if finished(job) {
-        return seconds("ttlSecondsAfterFinished").map(|delay| Delayed::new(job, Step::JobExpiry, delay));
+    if let Some(end) = end(job) {
+        // As the real controller, which does nothing where it does not know since when.
+        return seconds("ttlSecondsAfterFinished")
+            .filter(|_| end["lastTransitionTime"].is_string())
+            .map(|delay| Delayed::new(JOBS, job, Step::JobExpiry, delay));
     }
     let started = job["status"]["startTime"].is_string() && !foreign(job);
     seconds("activeDeadlineSeconds")
         .filter(|_| started)
-        .map(|delay| Delayed::new(job, Step::JobDeadline, delay))
+        .map(|delay| Delayed::new(JOBS, job, Step::JobDeadline, delay))
+}
+
+/// The condition that says how the Job ended.
+fn end(job: &Value) -> Option<&Value> {
+    let ends =
+        |one: &&Value| (one["type"] == "Complete" || one["type"] == "Failed") && one["status"] == "True";
+    job["status"]["conditions"].as_array().into_iter().flatten().find(ends)
 }
 
 fn finished(job: &Value) -> bool {
-    let conditions = job["status"]["conditions"].as_array();
-    let ended =
-        |one: &Value| (one["type"] == "Complete" || one["type"] == "Failed") && one["status"] == "True";
-    conditions.into_iter().flatten().any(ended)
+    end(job).is_some()
 }
 
 fn foreign(job: &Value) -> bool {
@@ -155,13 +150,7 @@ fn report(cluster: &mut Cluster, old: &Value, counts: Counts) -> Value {
 }
 
 /// Ends a Job: with a reason it failed, without one it is complete.
-fn finish(
-    cluster: &mut Cluster,
-    job: &Value,
-    counts: Counts,
-    failure: Option<(&str, &str)>,
-    delayed: &mut Vec<Delayed>,
-) {
+fn finish(cluster: &mut Cluster, job: &Value, counts: Counts, failure: Option<(&str, &str)>) {
     let current = report(cluster, job, Counts { active: 0, ..counts });
     let now = cluster.clock.stamp();
     let mut ended = current.clone();
@@ -198,12 +187,14 @@ fn finish(
         }
         None => event::record(cluster, &entry.value, "Normal", "Completed", "simulated: Job completed"),
     }
-    if let Some(step) = waits(&entry.value) {
-        if step.delay.is_zero() {
-            remove(cluster, JOBS, &entry.value);
-        } else {
-            delayed.push(step);
-        }
+}
+
+/// Removes a finished Job when its time to live is over, whoever finished it.
+fn expire(cluster: &mut Cluster, job: &Value, delayed: &mut Vec<Delayed>) {
+    match waits(job) {
+        Some(step) if step.delay.is_zero() => remove(cluster, JOBS, job),
+        Some(step) => delayed.push(step),
+        None => {}
     }
 }
 
@@ -229,40 +220,11 @@ fn suspend(cluster: &mut Cluster, job: &Value) {
     write(cluster, JOBS, job, suspended, MANAGER);
 }
 
-/// Creates a Pod from the template, with the Job's own simulation annotations where the template has none.
+/// Creates a Pod from the template.
 fn create_pod(cluster: &mut Cluster, job: &Value, index: i64) {
-    let template = &job["spec"]["template"];
-    let job_name = job["metadata"]["name"].as_str().unwrap_or_default();
-    let mut metadata = json!({
-        "generateName": format!("{job_name}-"),
-        "name": names::generate(&format!("{job_name}-")),
-        "namespace": job["metadata"]["namespace"],
-        "uid": uid::new_uid(),
-        "creationTimestamp": cluster.clock.stamp(),
-        "generation": 1,
-        "labels": template["metadata"]["labels"],
-        "ownerReferences": [{
-            "apiVersion": "batch/v1", "kind": "Job", "name": job_name, "uid": job["metadata"]["uid"],
-            "controller": true, "blockOwnerDeletion": true,
-        }],
-    });
-    let mut annotations = template["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
-    for (key, value) in job["metadata"]["annotations"].as_object().into_iter().flatten() {
-        if key.starts_with(outcome::PREFIX) && key != SIMULATED && !annotations.contains_key(key) {
-            annotations.insert(key.clone(), value.clone());
-        }
-    }
+    let mut pod = controlled::pod(job, &job["spec"]["template"]);
     if job["spec"]["completionMode"] == "Indexed" {
-        annotations.insert("batch.kubernetes.io/job-completion-index".to_owned(), json!(index.to_string()));
+        pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] = json!(index.to_string());
     }
-    if !annotations.is_empty() {
-        metadata["annotations"] = Value::Object(annotations);
-    }
-    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]});
-    if let Some(kind) = cluster.registry.by_key(PODS) {
-        crate::defaults::fill(&kind, &mut pod, None);
-    }
-    let entry = write(cluster, PODS, &Value::Null, pod, MANAGER);
-    let name = entry.value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    event::record(cluster, job, "Normal", "SuccessfulCreate", &format!("Created pod: {name}"));
+    controlled::create_pod(cluster, job, pod);
 }

@@ -1,5 +1,5 @@
-//! How a simulated Pod ends: annotations `embedded.boathook.dev/{outcome,exit-code,delay,log}` on the Pod, its template
-//! or its Job. Values that mean nothing are refused when the object is created, not guessed.
+//! What a simulated Pod comes to: annotations `embedded.boathook.dev/{outcome,exit-code,delay,log}` on the Pod, its template
+//! or its Job or workload. Values that mean nothing are refused when the object is created, not guessed.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::status::FieldError;
 /// The prefix of all annotations that steer the simulation.
 pub(crate) const PREFIX: &str = "embedded.boathook.dev/";
 
-/// What a Pod comes to.
+/// What a Pod comes to: one that is to end, and one that is to run for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All containers end with 0.
+    /// All containers end with 0; or it gets ready.
     Succeed,
-    /// The first container ends with this code.
+    /// The first container ends with this code; or the containers do so again and again.
     Fail(i64),
-    /// It runs for ever.
+    /// It runs for ever; or it never gets ready.
     Hang,
     /// It waits for its image for ever.
     ImagePullError,

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::managed::{self, Ownership, Writer};
-use crate::schema::{ListKind, Type};
+use crate::schema::{ListKind, Scalar, Type};
 use boathook_core::field_set::{FieldSet, Items, items};
 
 /// Applies an object onto the live one (or onto nothing) and returns the result with its `managedFields`.
@@ -71,52 +71,49 @@ pub(crate) fn apply(
         }
         _ => writer.time.to_owned(),
     };
-    entries.push(Ownership {
-        manager: writer.manager.to_owned(),
-        applied: true,
-        subresource: writer.subresource.to_owned(),
-        api_version: writer.api_version.to_owned(),
-        time,
-        fields: set,
-    });
+    entries.push(Ownership { time, ..writer.entry(true, set) });
     managed::write(&mut merged, entries);
     Ok(merged)
 }
 
-/// What of an applied object the type does not know; the first path, as the real server tells it.
+/// What of an applied object does not fit its type: the first field, as the real server tells it.
 pub(crate) fn undeclared(value: &Value, kind: &Type, path: &str) -> Option<String> {
-    if let Type::Struct(map) = kind.resolve()
-        && let Value::Object(object) = value
-    {
-        for (key, value) in object {
-            match map.fields.get(key) {
-                Some(field) => {
-                    if let Some(found) = undeclared(value, field, &format!("{path}.{key}")) {
-                        return Some(found);
+    let wrong = |wanted: &str| {
+        Some(format!("{path}: expected {wanted}, got &value.valueUnstructured{{Value:{value}}}"))
+    };
+    match (kind.resolve(), value) {
+        (_, Value::Null) => None,
+        (Type::Struct(map), Value::Object(object)) => {
+            object.iter().find_map(|(key, value)| match map.fields.get(key) {
+                Some(field) => undeclared(value, field, &format!("{path}.{key}")),
+                None if !map.open => Some(format!("{path}.{key}: field not declared in schema")),
+                None => None,
+            })
+        }
+        (Type::Map(element), Value::Object(object)) => {
+            object.iter().find_map(|(key, value)| undeclared(value, element, &format!("{path}.{key}")))
+        }
+        (Type::List(element, list), Value::Array(values)) => {
+            values.iter().enumerate().find_map(|(index, item)| {
+                let step = match (list, item) {
+                    (ListKind::Keyed(keys), Value::Object(_)) => {
+                        let named: Vec<String> =
+                            keys.iter().filter_map(|key| Some(format!("{key}={}", item.get(key)?))).collect();
+                        format!("{path}[{}]", named.join(","))
                     }
-                }
-                None if !map.open => return Some(format!("{path}.{key}")),
-                None => {}
-            }
+                    _ => format!("{path}[{index}]"),
+                };
+                undeclared(item, element, &step)
+            })
         }
+        (Type::Atomic(inner), _) => undeclared(value, inner, path),
+        (Type::Scalar(Scalar::Text), _) if !value.is_string() => wrong("string"),
+        (Type::Scalar(Scalar::Number), _) if !value.is_number() => wrong("numeric (int or float)"),
+        (Type::Scalar(Scalar::Flag), _) if !value.is_boolean() => wrong("boolean"),
+        (Type::Struct(_) | Type::Map(_), _) => wrong("map"),
+        (Type::List(..), _) => wrong("list"),
+        _ => None,
     }
-    let (element, list) = kind.list();
-    if let (Value::Array(values), Type::List(..)) = (value, kind.resolve()) {
-        for (index, item) in values.iter().enumerate() {
-            let step = match (list, item) {
-                (ListKind::Keyed(keys), Value::Object(_)) => {
-                    let named: Vec<String> =
-                        keys.iter().filter_map(|key| Some(format!("{key}={}", item.get(key)?))).collect();
-                    format!("{path}[{}]", named.join(","))
-                }
-                _ => format!("{path}[{index}]"),
-            };
-            if let Some(found) = undeclared(item, element, &step) {
-                return Some(found);
-            }
-        }
-    }
-    None
 }
 
 fn merge(live: &Value, applied: &Value, kind: &Type) -> Value {

@@ -20,7 +20,7 @@ pub(crate) enum JsonPatchError {
 pub(crate) fn apply(target: &mut Value, patch: &Value) -> Result<(), JsonPatchError> {
     let Some(operations) = patch.as_array() else {
         return Err(JsonPatchError::Malformed(
-            "json: cannot unmarshal object into Go value of type jsonpatch.Patch".into(),
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp".into(),
         ));
     };
     if operations.len() > 10_000 {

@@ -96,14 +96,30 @@ fn merge_list(
         *live = items.iter().filter(|item| item.get("$patch").is_none()).cloned().collect();
         return Ok(());
     }
-    let Merge::Key(key) = by else {
-        for item in items {
-            if !live.contains(item) {
-                live.push(item.clone());
+    let before = live.clone();
+    let key = match by {
+        Merge::Key(key) => Some(key.as_str()),
+        Merge::Parts | Merge::Replace => None,
+    };
+    match key {
+        None => {
+            for item in items {
+                if !live.contains(item) {
+                    live.push(item.clone());
+                }
             }
         }
-        return Ok(());
+        Some(key) => merge_items(live, items, element, key)?,
+    }
+    let wanted = match order {
+        Some(Value::Array(order)) => order.as_slice(),
+        _ => items,
     };
+    *live = in_order(std::mem::take(live), wanted, &before, key);
+    Ok(())
+}
+
+fn merge_items(live: &mut Vec<Value>, items: &[Value], element: &Type, key: &str) -> Result<(), String> {
     for item in items {
         let Some(value) = item.get(key) else {
             return Err(format!("map: {item} does not contain declared merge key: {key}"));
@@ -119,23 +135,31 @@ fn merge_list(
             }
         }
     }
-    if let Some(Value::Array(order)) = order {
-        // Items that the order names come in its sequence; the others keep their place after the item before them.
-        let place = |item: &Value| order.iter().position(|one| one.get(key) == item.get(key));
-        let mut sorted: Vec<Value> = Vec::with_capacity(live.len());
-        let mut named: Vec<Value> = live.iter().filter(|item| place(item).is_some()).cloned().collect();
-        named.sort_by_key(|item| place(item).unwrap_or(usize::MAX));
-        let mut named = named.into_iter();
-        for item in live.iter() {
-            if place(item).is_some() {
-                sorted.extend(named.next());
-            } else {
-                sorted.push(item.clone());
-            }
-        }
-        *live = sorted;
-    }
     Ok(())
+}
+
+/// Sorts a merged list: what the patch names in its order, the rest as it was; where both were there before, the older
+/// order says which of them is first, else what the patch names.
+fn in_order(merged: Vec<Value>, wanted: &[Value], before: &[Value], key: Option<&str>) -> Vec<Value> {
+    let place = |list: &[Value], item: &Value| {
+        list.iter().position(|one| match key {
+            Some(key) => one.get(key) == item.get(key),
+            None => one == item,
+        })
+    };
+    let (mut named, mut rest): (Vec<Value>, Vec<Value>) =
+        merged.into_iter().partition(|item| place(wanted, item).is_some());
+    named.sort_by_key(|item| place(wanted, item));
+    rest.sort_by_key(|item| place(before, item));
+    let (mut named, mut rest) = (named.into_iter().peekable(), rest.into_iter().peekable());
+    let mut sorted = Vec::new();
+    while let (Some(left), Some(right)) = (rest.peek(), named.peek()) {
+        let older = place(before, left).zip(place(before, right)).is_some_and(|(left, right)| left < right);
+        sorted.extend(if older { rest.next() } else { named.next() });
+    }
+    sorted.extend(rest);
+    sorted.extend(named);
+    sorted
 }
 
 /// The type of a field and by what it merges. What the types do not know merges as in a JSON merge patch.
@@ -172,7 +196,7 @@ mod tests {
         let live = json!({"spec": {"containers": [{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}]}});
         let patch = json!({"spec": {"containers": [{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}]}]}});
         let expected = json!({"spec": {"containers": [
-            {"name": "a", "image": "2", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}, {"name": "b"}]}});
+            {"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}, {"name": "b"}]}});
         assert_eq!(pod(live, &patch), expected);
     }
 

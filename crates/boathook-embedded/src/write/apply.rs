@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{WriteOptions, Written};
+use super::Written;
 use crate::cluster::Cluster;
-use crate::managed::{SERVER_FIELDS, Writer};
+use crate::managed::{self, SERVER_FIELDS, Writer};
+use crate::options::WriteOptions;
 use crate::resource::ResourceType;
 use crate::schema;
 use crate::status::Refusal;
@@ -20,15 +21,17 @@ impl Cluster {
         namespace: Option<&str>,
         name: &str,
         mut applied: Value,
-        live: Option<Value>,
+        mut live: Option<Value>,
         options: &WriteOptions,
     ) -> Result<Written, Refusal> {
-        for field in ["apiVersion", "kind"] {
-            if !applied[field].is_string() {
-                return Err(Refusal::bad_request(format!(
-                    "invalid object type: {field} is required in an apply patch"
-                )));
-            }
+        let given = |field: &str| applied[field].as_str().unwrap_or_default();
+        if (given("apiVersion"), given("kind")) != (kind.api_version().as_str(), kind.kind.as_str()) {
+            let version = given("apiVersion");
+            let group = if version.contains('/') { "" } else { "/" };
+            return Err(Refusal::bad_request(format!(
+                "invalid object type: {group}{version}, Kind={}",
+                given("kind")
+            )));
         }
         if applied["metadata"]["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
             return Err(Refusal::bad_request("metadata.managedFields must be nil"));
@@ -46,27 +49,21 @@ impl Cluster {
             ));
         }
         let kind_type = schema::type_of(kind);
-        if let Some(path) = patch::apply::undeclared(&applied, &kind_type, "") {
-            let object = format!(
-                "{}/{name}; {}, Kind={}",
-                namespace.unwrap_or_default(),
-                kind.api_version(),
-                kind.kind
-            );
-            let object = if kind.group.is_empty() { object.replace("; v1", "; /v1") } else { object };
+        if let Some(problem) = patch::apply::undeclared(&applied, &kind_type, "") {
+            let namespace = applied["metadata"]["namespace"].as_str().unwrap_or_default();
+            let group = if kind.group.is_empty() { "/" } else { "" };
             return Err(Refusal::new(
                 500,
                 "",
                 format!(
-                    "failed to create typed patch object ({object}): {path}: field not declared in schema"
+                    "failed to create typed patch object ({namespace}/{name}; {group}{}, Kind={}): {problem}",
+                    kind.api_version(),
+                    kind.kind
                 ),
             ));
         }
         let mut warnings = Vec::new();
         applied = decode::object(kind, applied, options.validation, &mut warnings)?;
-        if kind.is("", "Secret") {
-            defaults::string_data(&mut applied);
-        }
         applied["metadata"]["name"] = json!(name);
         if let Some(namespace) = namespace {
             applied["metadata"]["namespace"] = json!(namespace);
@@ -92,20 +89,26 @@ impl Cluster {
             api_version: &api_version,
             time: &now,
         };
+        if let Some(live) = &mut live
+            && live["metadata"]["managedFields"].is_null()
+        {
+            // What was there before anybody applied has an owner of its own.
+            let before = Writer { manager: "before-first-apply", ..writer };
+            managed::record_creation(&defaults::zero(kind), live, &kind_type, &before);
+        }
         let mut object = patch::apply::apply(live.as_ref(), &applied, &kind_type, &writer, options.force)
             .map_err(|conflicts| Refusal::apply_conflicts(&conflicts))?;
         let Some(live) = live else {
             if status {
                 return Err(Refusal::not_found(kind, name));
             }
-            if !wanted.is_empty() || !uid.is_empty() {
-                return Err(Refusal::conflict(
-                    kind,
-                    name,
-                    "the object does not exist but a precondition was given",
-                ));
+            if !uid.is_empty() {
+                let why = format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                );
+                return Err(Refusal::conflict(kind, name, &why));
             }
-            let object = self.insert(kind, namespace, object, Some(()), options)?;
+            let object = self.insert(kind, namespace, object, true, options)?;
             return Ok(Written { object, created: true, warnings });
         };
         if !wanted.is_empty() {

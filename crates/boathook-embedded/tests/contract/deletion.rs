@@ -21,17 +21,6 @@ pub(crate) const RULES: &[Rule] = rules![
     a_namespace_has_its_default_account,
 ];
 
-/// Waits until a path answers 404: a real server collects garbage in the background.
-async fn gone(cluster: &Cluster, path: &str) {
-    for _ in 0..400 {
-        if cluster.get(path).await.code == 404 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{path} is still there");
-}
-
 fn owned(name: &str, owner: &Value, blocks: bool) -> Value {
     let mut object = config_map(name, json!({}));
     object["metadata"]["ownerReferences"] = json!([{
@@ -58,7 +47,7 @@ async fn preconditions_guard_a_delete(cluster: &Cluster) {
     let uid = made["metadata"]["uid"].as_str().unwrap();
     assert!(
         message.contains(&format!(
-            "UID in precondition: 00000000-0000-4000-8000-000000000000, UID in object meta: {uid}"
+            "the UID in the precondition (00000000-0000-4000-8000-000000000000) does not match the UID in record ({uid})"
         )),
         "{message}"
     );
@@ -103,7 +92,7 @@ async fn dependents_fall_with_their_owner(cluster: &Cluster) {
     let owner = cluster.post(&path, config_map("owner", json!({}))).await.ok();
     cluster.post(&path, owned("child", &owner, false)).await.ok();
     cluster.delete(&cluster.core("configmaps/owner"), json!({"propagationPolicy": "Background"})).await.ok();
-    gone(cluster, &cluster.core("configmaps/child")).await;
+    cluster.gone(&cluster.core("configmaps/child")).await;
 }
 
 async fn orphans_stay_without_their_owner(cluster: &Cluster) {
@@ -111,7 +100,7 @@ async fn orphans_stay_without_their_owner(cluster: &Cluster) {
     let owner = cluster.post(&path, config_map("owner", json!({}))).await.ok();
     cluster.post(&path, owned("child", &owner, false)).await.ok();
     cluster.delete(&cluster.core("configmaps/owner"), json!({"propagationPolicy": "Orphan"})).await.ok();
-    gone(cluster, &cluster.core("configmaps/owner")).await;
+    cluster.gone(&cluster.core("configmaps/owner")).await;
     let child = cluster.get(&cluster.core("configmaps/child")).await.ok();
     assert!(child["metadata"].get("ownerReferences").is_none());
 }
@@ -134,13 +123,13 @@ async fn a_foreground_deletion_waits_for_dependents(cluster: &Cluster) {
     }
     cluster.get(&cluster.core("configmaps/owner")).await.ok();
     cluster.merge(&child, json!({"metadata": {"finalizers": null}})).await.ok();
-    gone(cluster, &cluster.core("configmaps/owner")).await;
+    cluster.gone(&cluster.core("configmaps/owner")).await;
 }
 
 async fn an_object_whose_owner_never_was_goes(cluster: &Cluster) {
     let owner = json!({"metadata": {"name": "never", "uid": "00000000-0000-4000-8000-000000000000"}});
     cluster.post(&cluster.core("configmaps"), owned("child", &owner, false)).await.ok();
-    gone(cluster, &cluster.core("configmaps/child")).await;
+    cluster.gone(&cluster.core("configmaps/child")).await;
 }
 
 async fn a_collection_is_deleted_by_selector(cluster: &Cluster) {
@@ -166,9 +155,9 @@ async fn a_namespace_takes_its_content_along(cluster: &Cluster) {
     assert_eq!(refused.body["details"]["causes"][0]["reason"], "NamespaceTerminating");
     let message = refused.refused(403, "Forbidden");
     assert!(message.contains("unable to create new content in namespace"), "{message}");
-    gone(cluster, &cluster.core("configmaps/free")).await;
+    cluster.gone(&cluster.core("configmaps/free")).await;
     cluster.merge(&cluster.core("configmaps/held"), json!({"metadata": {"finalizers": null}})).await.ok();
-    gone(cluster, &path).await;
+    cluster.gone(&path).await;
 }
 
 async fn a_namespace_has_its_default_account(cluster: &Cluster) {

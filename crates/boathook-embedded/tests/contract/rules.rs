@@ -26,7 +26,7 @@ pub(crate) use rules;
 
 impl Rule {
     /// Asks an API.
-    pub(crate) fn ask(self, api: &Api) {
+    pub(crate) fn ask(self, api: Api<'_>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let cluster = Cluster::of(api).await;

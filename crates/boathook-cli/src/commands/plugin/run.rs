@@ -21,7 +21,7 @@ use crate::error::{CliError, USAGE};
 use crate::flags::DryRunArg;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
-use crate::planning::{Planned, positive_duration};
+use crate::planning::{Planned, Texts, positive_duration};
 use crate::running::{self, Choices, OutputFlags};
 use crate::wiring::{self, PluginDirArgs};
 use crate::yaml;
@@ -113,7 +113,8 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
         wait: WaitStrategy::HookOnly,
         wait_for_jobs: false,
     };
-    let planned = Planned { plan: plan::build(input, &plugins, &options), sources };
+    let texts = Texts { sources, ..Texts::default() };
+    let planned = Planned { plan: plan::build(input, &plugins, &options), texts };
     let choices = Choices { dry_run: args.dry_run, ..Choices::default() };
     running::carry_out(Ok(planned), session, host, choices, &args.output, printer).await
 }
