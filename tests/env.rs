@@ -242,7 +242,7 @@ pub const FILTERS: &[(&str, &str)] = &[
     (r"-[a-z0-9]{5}/main", "-[pod]/main"),
     // The letters that Kubernetes makes names of.
     (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-[pod]"),
-    (r"process \d+", "process [pid]"),
+    (r"process \d+( \([0-9a-f]+\.\d+\.\d+\.\d+\))?", "process [pid]"),
     (r"/proc/\d+/", "/proc/[pid]/"),
     (r"\b\d+ kB\b", "[size]"),
     (r"size    \d+ bytes", "size    [size]"),

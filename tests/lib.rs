@@ -2,4 +2,6 @@
 //! API server. In here is what the tests share; there is nothing of the product.
 
 pub mod env;
+pub mod every_kill;
+pub mod killer;
 pub mod receiver;

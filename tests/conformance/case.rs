@@ -236,7 +236,7 @@ impl Doing {
             ("run", Some(event)) => Operation::Run(event),
             (other, event) => return Err(format!("no operation {other:?} with event {event:?}").into()),
         };
-        Ok((operation, Wish { to, replace, keep_history }))
+        Ok((operation, Wish { to, replace, keep_history, anew: false }))
     }
 
     fn revision_options(&self) -> RevisionOptions {

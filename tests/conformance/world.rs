@@ -2,9 +2,11 @@
 //! paused clock. Cases are about Helm's behaviour, so there are no plugins here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use boathook_core::names::{Collection, Name, Namespace, Plural, Resource, Target};
+use boathook_core::operation::Timings;
 use boathook_core::plugin::PluginInfo;
 use boathook_core::{Gvk, Plan, Report, Source, manifest};
 use boathook_embedded::Embedded;
@@ -97,8 +99,12 @@ async fn carry_out(
         environment: Arc::new(|_| None),
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
         jitter: Arc::new(|| 0.5),
+        alive: Arc::new(|_| None),
         options: Options {
             operation_id: "case".to_owned(),
+            holder: "case".to_owned(),
+            lock: Timings::default(),
+            wait_for_lock: Duration::ZERO,
             create_namespace: false,
             take_ownership: doing.options.take_ownership,
             dry_run: doing.options.dry_run,

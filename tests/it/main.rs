@@ -19,9 +19,10 @@ mod cli_hostile;
 mod cli_json;
 mod cli_life_cycle;
 mod cli_plugin;
+mod cli_recovery;
 mod cli_serve;
 mod cli_signals;
 mod cli_wait;
 mod reference;
 
-pub(crate) use boathook_tests::{env, receiver, snapshot};
+pub(crate) use boathook_tests::{env, every_kill, receiver, snapshot};

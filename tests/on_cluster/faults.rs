@@ -62,6 +62,9 @@ fn nothing_recorded(place: &Place) {
 const RECORDS: &str =
     "{apiGroups: [''], resources: [secrets], verbs: [get, list, create, update, patch, delete]}";
 
+const LEASES: &str =
+    "{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}";
+
 fn forbidden_to_look_at_releases(place: &Place) {
     place.env.write("a.yaml", CONFIG_MAP);
     snapshot!(run_as(place, "", &["list"]), @r#"
@@ -87,6 +90,8 @@ fn forbidden_to_create_one_kind(place: &Place) {
     --- stdout
     Release web is failed in NAMESPACE, revision 1 · [duration] (exit code 1)
       1 object: 1 failed (ConfigMap/a)
+      note the release is not locked against other commands: leases.coordination.k8s.io is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot create resource "leases" in API group "coordination.k8s.io" in the namespace "NAMESPACE"
+           add to the Role: {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}
     --- stderr
 
     failed: server-side apply failed for object NAMESPACE/a /v1, Kind=ConfigMap: configmaps "a" is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot patch resource "configmaps" in API group "" in the namespace "NAMESPACE"
@@ -118,6 +123,8 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: 
     --- stdout
     Release web is failed in NAMESPACE, revision 1 · [duration] (exit code 1)
       1 hook: 0 succeeded, 1 failed
+      note the release is not locked against other commands: leases.coordination.k8s.io is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot create resource "leases" in API group "coordination.k8s.io" in the namespace "NAMESPACE"
+           add to the Role: {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}
     --- stderr
       failed  pre-install   Job/migrate  jobs.batch "migrate" is forbidden: User "system:serviceaccount:NAMESPACE:limited" cannot get resource "jobs" in API group "batch" in the namespace "NAMESPACE"  [duration]
 
@@ -126,8 +133,9 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: 
       hook     hooks.yaml:1
     "#);
     // It may start the Job, but neither see its pods nor its events.
-    let rules =
-        format!("{RECORDS}, {{apiGroups: [batch], resources: [jobs], verbs: [get, create, patch, delete]}}");
+    let rules = format!(
+        "{RECORDS}, {LEASES}, {{apiGroups: [batch], resources: [jobs], verbs: [get, create, patch, delete]}}"
+    );
     snapshot!(run_as(place, &rules, &["install", "web2", "hooks.yaml"]), @r"
     exit 0
     --- stdout
@@ -140,8 +148,9 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: 
 
 fn a_narrow_role_is_enough(place: &Place) {
     place.env.write("a.yaml", CONFIG_MAP);
-    let rules =
-        format!("{RECORDS}, {{apiGroups: [''], resources: [configmaps], verbs: [get, create, patch]}}");
+    let rules = format!(
+        "{RECORDS}, {LEASES}, {{apiGroups: [''], resources: [configmaps], verbs: [get, create, patch]}}"
+    );
     snapshot!(run_as(place, &rules, &["install", "web", "a.yaml"]), @r"
     exit 0
     --- stdout

@@ -27,7 +27,7 @@ tests![
     a_pod_and_a_job_that_succeed,
     two_installs_at_once,
     the_requests_of_an_install,
-    an_interrupt_leaves_the_job_and_says_so,
+    an_interrupt_leaves_the_job_and_the_same_command_goes_on_with_it,
 ];
 
 /// A hook Job with one container of this name; `spec` goes before its template.
@@ -333,6 +333,10 @@ spec:
     assert!(place.object("batch/v1/jobs/works").is_some());
 }
 
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap()
+}
+
 fn two_installs_at_once(place: &Place) {
     let flag = place.env.path("flag");
     place.env.write(
@@ -352,29 +356,41 @@ spec:
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(first.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().ends_with("here")));
-    snapshot!(place.run(&["install", "web", "hooks.yaml"]), @r"
-    exit 1
+    // The name of this machine is as it may be.
+    let mut second = place.run(&["install", "web", "hooks.yaml"]);
+    second.stderr = second.stderr.replace(hostname().trim(), "HOST");
+    snapshot!(second, @r"
+    exit 5
     --- stdout
-    Refused: nothing was changed · [duration] (exit code 1)
+    Refused: nothing was changed · [duration] (exit code 5)
+      1 hook: 0 succeeded, 1 not reached
     --- stderr
 
-    refused: release name check failed: cannot reuse a name that is still in use
+    refused: release web is locked: somebody on HOST, process [pid] is at work on it, since [time]
 
-      choose another name, or uninstall the release first
+      wait until it is done, or let this command wait: --wait-for-lock 10m
     ");
+    // Who waits plans for what the first one leaves.
+    let mut third = place.command(&["upgrade", "--install", "web", "hooks.yaml", "--wait-for-lock", "60s"]);
+    let third = third.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::fs::write(flag, "").unwrap();
     lines.for_each(drop);
     assert!(first.wait().unwrap().success());
+    let third = third.wait_with_output().unwrap();
+    assert!(third.status.success(), "{third:?}");
     snapshot!(place.run(&["history", "web"]), @r"
     exit 0
     --- stdout
-    REVISION  UPDATED                  STATUS    CHART        APP VERSION  DESCRIPTION
-           1  [time]  deployed  hooks-0.0.0               Install complete
+    REVISION  UPDATED                  STATUS      CHART        APP VERSION  DESCRIPTION
+           1  [time]  superseded  hooks-0.0.0               Install complete
+           2  [time]  deployed    hooks-0.0.0               Upgrade complete
     ");
 }
 
-fn an_interrupt_leaves_the_job_and_says_so(place: &Place) {
-    place.env.write("hooks.yaml", job("hangs", "", "echo started; sleep 1000"));
+fn an_interrupt_leaves_the_job_and_the_same_command_goes_on_with_it(place: &Place) {
+    let flag = place.env.path("flag");
+    let hangs = format!("echo started; until [ -e {} ]; do sleep 0.05; done", flag.display());
+    place.env.write("hooks.yaml", job("hangs", "", &hangs));
     let mut command = place.command(&["install", "web", "hooks.yaml"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -397,6 +413,15 @@ fn an_interrupt_leaves_the_job_and_says_so(place: &Place) {
     HOOK       EVENTS       WEIGHT  LAST RUN  AT
     Job/hangs  pre-install       0  Unknown   [time]
     "#);
+    // The same command goes on: it waits for the Job that it finds, and does not make another.
+    let uid = |place: &Place| place.object("batch/v1/jobs/hangs").unwrap()["metadata"]["uid"].clone();
+    let before = uid(place);
+    std::fs::write(place.env.path("flag"), "").unwrap();
+    let again = place.run(&["install", "web", "hooks.yaml"]).ok();
+    assert!(again.stdout.contains("note revision 1 was begun before and not finished"), "{again}");
+    assert_eq!(uid(place), before);
+    let history = place.run(&["history", "web"]).ok().stdout;
+    assert!(history.contains("deployed") && history.lines().count() == 2, "{history}");
 }
 
 fn the_requests_of_an_install(place: &Place) {
@@ -407,13 +432,15 @@ fn the_requests_of_an_install(place: &Place) {
     let asked: Vec<String> =
         changes.iter().filter(|change| change.user == "admin").map(ToString::to_string).collect();
     snapshot!(asked.join("\n"), @r"
+    create leases boathook.web
     create secrets sh.helm.release.v1.web.v1
-    update secrets boathook.release.v1.web.v1: 404
     create secrets boathook.release.v1.web.v1
     update secrets sh.helm.release.v1.web.v1
     patch jobs works
+    update secrets boathook.release.v1.web.v1
     patch configmaps a
     update secrets sh.helm.release.v1.web.v1
     update secrets boathook.release.v1.web.v1
+    delete leases boathook.web
     ");
 }

@@ -7,6 +7,7 @@ mod faults;
 mod hooks;
 mod node;
 mod place;
+mod recovery;
 mod serve;
 mod unchanged;
 
@@ -39,6 +40,7 @@ const ANYWHERE: &[(&str, &[Test])] = &[("examples", examples::TESTS), ("faults",
 const HERE: &[(&str, &[Test])] = &[
     ("hooks", hooks::TESTS),
     ("node", node::TESTS),
+    ("recovery", recovery::TESTS),
     ("serve", serve::TESTS),
     ("unchanged", unchanged::TESTS),
 ];

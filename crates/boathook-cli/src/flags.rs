@@ -1,7 +1,9 @@
 //! Flags that several life-cycle commands share, with Helm's names and meaning.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use boathook_core::operation::UNFINISHED;
 use boathook_core::plan::{PlanOptions, RevisionOptions, WaitStrategy};
 use boathook_core::release::ServerSide;
 use boathook_core::release::codec::RESERVED_LABELS;
@@ -136,7 +138,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 impl RecordFlags {
     /// The labels, without those that are not the user's to give.
     pub(crate) fn labels(&self) -> Result<BTreeMap<String, String>, CliError> {
-        let reserved = |key: &str| RESERVED_LABELS.contains(&key) || key == POINTER;
+        let reserved = |key: &str| RESERVED_LABELS.contains(&key) || [POINTER, UNFINISHED].contains(&key);
         if self.labels.iter().any(|(key, _)| reserved(key)) {
             let message = format!(
                 "user supplied labels contains system reserved label name. System labels: [{}]",
@@ -154,6 +156,21 @@ pub(crate) struct HistoryFlags {
     /// Keep at most this many revisions on record, the deployed one among them; 0: all
     #[arg(long, value_name = "NUMBER", default_value_t = 10, env = "HELM_MAX_HISTORY")]
     pub(crate) history_max: u32,
+}
+
+/// What is done about somebody who is at work on the release.
+#[derive(Args, Clone, Default)]
+pub(crate) struct LockFlags {
+    /// Wait so long for whoever is at work on the release, instead of exit code 5
+    #[arg(long, value_name = "DURATION", value_parser = crate::planning::positive_duration)]
+    wait_for_lock: Option<Duration>,
+}
+
+impl LockFlags {
+    /// How long is waited.
+    pub(crate) fn patience(&self) -> Duration {
+        self.wait_for_lock.unwrap_or_default()
+    }
 }
 
 /// Nothing chosen.
@@ -178,7 +195,7 @@ mod tests {
         let flags =
             |key: &str| RecordFlags { description: None, labels: vec![(key.to_owned(), "x".to_owned())] };
         assert!(flags("team").labels().is_ok());
-        for key in ["status", POINTER] {
+        for key in ["status", POINTER, UNFINISHED] {
             let error = flags(key).labels().unwrap_err();
             assert_eq!(error.exit_code, USAGE);
             assert!(error.message.ends_with("[name owner status version createdAt modifiedAt]"), "{error:?}");

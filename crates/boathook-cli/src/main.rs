@@ -5,6 +5,7 @@ mod commands;
 mod error;
 mod flags;
 mod global;
+mod holder;
 mod input;
 mod output;
 mod planning;

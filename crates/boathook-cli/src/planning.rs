@@ -8,6 +8,7 @@ mod sourced;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use boathook_core::operation::Unfinished;
 use boathook_core::plan::{
     self, HookOrder, Operation, Plan, PlanInput, PlanOptions, Plugins, ReleaseRef, UnusablePlugin,
     WaitStrategy,
@@ -20,12 +21,14 @@ use boathook_core::wasm_hook::parse_duration;
 use boathook_core::{Diagnostic, Severity, Source, check};
 use boathook_engine::plugin_host::{PluginError, PluginHost, PluginReference};
 use boathook_engine::release_store::{Listing, ReleaseStore};
+use boathook_engine::wait_for_lock;
 use clap::{Args, ValueEnum};
 
 pub(crate) use recorded::{rollback, test, uninstall};
 pub(crate) use sourced::{InstallChoices, Material, UpgradeChoices, install, run, upgrade};
 
 use crate::error::{CliError, USAGE, exit_code_of};
+use crate::holder;
 use crate::wiring::Session;
 
 /// What a plan depends on besides its input.
@@ -141,6 +144,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) options: PlanOptions,
     /// Where plugins are looked up.
     pub(crate) host: &'a dyn PluginHost,
+    /// How long somebody who is at work on the release is waited for, so that what they leave is what is planned for.
+    pub(crate) patience: Duration,
 }
 
 impl Planner<'_> {
@@ -154,6 +159,10 @@ impl Planner<'_> {
 
     /// Reads the history; what cannot be read of it becomes a diagnostic.
     pub(crate) async fn history(&self, session: &Session) -> Result<Listing, CliError> {
+        if !self.patience.is_zero() {
+            let (cluster, release) = (session.cluster.as_ref(), self.release(&Basis::default()));
+            wait_for_lock(cluster, &holder::is_alive, &release, self.patience).await?;
+        }
         Ok(ReleaseStore::new(session.cluster.as_ref()).history(self.namespace, self.name).await?)
     }
 
@@ -174,6 +183,12 @@ impl Planner<'_> {
         }
         Planned { plan: plan::build(input, &plugins, &self.options), texts }
     }
+}
+
+/// Whether a plan goes on with a revision that was begun with another one: then it has to begin anew.
+fn is_another(planned: &Planned, history: &[Revision<'_>]) -> bool {
+    let plan = &planned.plan;
+    plan.basis.resumes && history.last().and_then(Unfinished::left) != Some(Unfinished::of(plan))
 }
 
 /// Names that no cluster takes are faults of the arguments: they are told before any cluster is asked.

@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use boathook_core::Report;
 use boathook_core::RunEvent;
+use boathook_core::operation::Timings;
 use boathook_core::plan::Operation;
 use boathook_core::release::ApplyMethod;
 use boathook_core::run_event::Outcome;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::plan;
 use crate::error::{CliError, USAGE};
 use crate::flags::DryRunArg;
+use crate::holder;
 use crate::output::{Printer, RunFormat, diagnostic, junit, live::Live, release, summary, test_logs};
 use crate::planning::{NotPlanned, Planned, Refusal};
 use crate::wiring::Session;
@@ -48,6 +50,7 @@ pub(crate) struct Choices {
     pub(crate) dry_run: DryRunArg,
     pub(crate) force_conflicts: bool,
     pub(crate) propagation: Propagation,
+    pub(crate) wait_for_lock: Duration,
 }
 
 /// Carries out what was planned, or says why nothing is done.
@@ -127,8 +130,12 @@ async fn run(
         environment: Arc::new(|name| std::env::var(name).ok()),
         clock: Arc::new(Timestamp::now),
         jitter: Arc::new(retry::seeded(seed())),
+        alive: Arc::new(holder::is_alive),
         options: Options {
             operation_id: format!("{:016x}", seed()),
+            holder: holder::name(),
+            lock: Timings::default(),
+            wait_for_lock: choices.wait_for_lock,
             create_namespace: choices.create_namespace,
             take_ownership: choices.take_ownership,
             dry_run: choices.dry_run == DryRunArg::Server,
@@ -242,7 +249,7 @@ fn end_now(code: u8) {
 }
 
 /// Different for each operation: the time in nanoseconds and the process.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or(0) ^ (u64::from(std::process::id()) << 48)
 }

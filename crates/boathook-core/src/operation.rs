@@ -11,7 +11,7 @@ mod decide;
 mod journal;
 mod lease;
 
-pub use decide::{Decision, decide};
+pub use decide::{Claim, UNFINISHED, Unfinished, claim};
 pub use journal::{End, Entry, Item, ItemOutcome, Touched};
 pub use lease::{LeaseState, LeaseView, Tenure, Timings};
 
@@ -104,7 +104,7 @@ pub enum Refused {
     /// The item was never begun.
     #[error("{0} was not begun")]
     NotBegun(Item),
-    /// The phase is none of the plan's, or not the next one; a hook or a deletion stands outside of any.
+    /// The phase is none of the plan's, or not the next one; a hook stands outside of any.
     #[error("it is not the turn of {0}")]
     OutOfTurn(Item),
     /// The operation was begun by another command.
@@ -146,6 +146,11 @@ impl OperationRecord {
             Some(found) if found > u64::from(FORMAT_VERSION) => Err(UnreadableRecord::Newer { found }),
             _ => serde_json::from_value(stored).map_err(UnreadableRecord::Damaged),
         }
+    }
+
+    /// The record as it is stored.
+    pub fn to_value(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
     }
 
     /// The operation's id.

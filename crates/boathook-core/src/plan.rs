@@ -3,6 +3,7 @@
 
 mod build;
 mod changes;
+mod digest;
 mod document;
 mod input;
 mod operation;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use boathook_core::Object;
 use boathook_core::operation::{
-    Beginning, Decision, End, Item, ItemOutcome, LeaseView, OperationRecord, Refused, Tenure, Ticket,
-    Timings, decide,
+    Beginning, Claim, End, Item, ItemOutcome, LeaseView, OperationRecord, Refused, Tenure, Ticket, Timings,
+    claim,
 };
 use boathook_core::plan::StepId;
 use proptest::collection::vec;
@@ -182,8 +182,8 @@ impl Process {
         });
         self.view.observe(clock, lease.as_ref());
         let ended = world.record.value.as_ref().is_some_and(|record| record.end().is_some());
-        match decide(world.record.value.as_ref(), &self.view.state(clock)) {
-            Decision::Free | Decision::TakeOver { .. } if !ended => {
+        match claim(&self.view.state(clock), None, Duration::ZERO, Duration::ZERO) {
+            Claim::Take if !ended => {
                 let version = world.lease.version;
                 if world.lease.write(version, self.name.clone()) {
                     self.tenure = Some((Tenure::new(Timings::default(), clock), version + 1));

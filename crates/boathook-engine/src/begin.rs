@@ -5,21 +5,27 @@ mod install;
 mod namespace;
 mod objects;
 
+use boathook_core::operation::Unfinished;
 use boathook_core::plan::{Operation, Plan, ResourceStep, Step, StepAction, StepPhase};
 use boathook_core::release::basis::{self, Wish};
 use boathook_core::run_event::{ErrorCode, RunError};
+use boathook_core::{Diagnostic, Severity};
 
 pub(crate) use objects::{Departing, Prepared};
 
 use self::objects::Texts;
 use crate::context::Context;
 use crate::fault;
+use crate::lease::{Acquired, Lease};
 use crate::release_store::{ReleaseStore, StoreError, Stored, revisions};
 use crate::run::{Run, Stop};
 use crate::unborn::Unborn;
 
 /// Helm's words where an object of the revision on the cluster has no place.
 const CURRENT_UNBUILT: &str = "unable to build kubernetes objects from current release manifest: ";
+
+/// The right that whoever works on releases should have, as it stands in a Role.
+const LEASES: &str = "add to the Role: {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, delete]}";
 
 /// What the phases deal with.
 #[derive(Default)]
@@ -38,10 +44,40 @@ pub(crate) async fn begin<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
     if matches!(run.plan.operation, Operation::Run(_)) {
         return Ok(Work::default());
     }
+    lock(run, Namespace::MayBeMissing).await?;
     let checked = context.unless_cancelled(check(run)).await.ok_or(Stop::Interrupted)?;
     let (history, work) = checked?;
     record(run, history).await?;
     Ok(work)
+}
+
+/// Whether the namespace of the release is known to be there.
+#[derive(PartialEq)]
+enum Namespace {
+    MayBeMissing,
+    Exists,
+}
+
+/// Takes the lease of the release, unless it is taken. A user who may not have one goes on without, as with Helm.
+async fn lock(run: &mut Run<'_>, namespace: Namespace) -> Result<(), Stop> {
+    let (context, plan) = (run.context, run.plan);
+    if run.lease.is_some() || context.options.dry_run {
+        return Ok(());
+    }
+    let acquiring = Lease::acquire(context, &plan.release, run.lost.clone());
+    match context.unless_cancelled(acquiring).await.ok_or(Stop::Interrupted)?.map_err(Stop::refused)? {
+        Acquired::Lease(lease) => run.lease = Some(lease),
+        Acquired::NoNamespace if namespace == Namespace::MayBeMissing => {}
+        Acquired::NoNamespace => {
+            let message = format!("namespace {:?} is gone", plan.release.namespace);
+            return Err(Stop::refused(RunError::new(ErrorCode::ObjectRefused, message)));
+        }
+        Acquired::NotAllowed(words) => {
+            let message = format!("the release is not locked against other commands: {words}");
+            run.note(Diagnostic::warning("not-locked", message).help(LEASES));
+        }
+    }
+    Ok(())
 }
 
 async fn check<'p>(run: &mut Run<'p>) -> Result<(Vec<Stored>, Work<'p>), Stop> {
@@ -71,12 +107,14 @@ async fn history(plan: &Plan, context: &Context) -> Result<Vec<Stored>, Stop> {
         // That a history may be replaced was decided when the plan was made.
         replace: plan.basis.last.is_some(),
         keep_history: plan.keep_history,
+        anew: !plan.basis.resumes,
     };
-    let basis = basis::find(plan.operation, wish, &release.name, &revisions(&listing.releases));
-    match basis {
-        Err(refusal) => Err(Stop::Refused(refusal)),
-        Ok(basis) if basis == plan.basis => Ok(listing.releases),
-        Ok(_) => {
+    let past = revisions(&listing.releases);
+    let basis = basis::find(plan.operation, wish, &release.name, &past).map_err(Stop::Refused)?;
+    let same_plan = || past.last().and_then(Unfinished::left) == Some(Unfinished::of(plan));
+    match basis == plan.basis && (!basis.resumes || same_plan()) {
+        true => Ok(listing.releases),
+        false => {
             let message = format!("release {} was changed since this plan was made", release.name);
             let hint = Some(
                 "another operation was faster: look at its history, and run the command again".to_owned(),
@@ -113,6 +151,27 @@ async fn record(run: &mut Run<'_>, history: Vec<Stored>) -> Result<(), Stop> {
         return Ok(());
     }
     let (plan, context) = (run.plan, run.context);
+    // What failed has ended; who left it pending may be at it.
+    let last = history.last().map(Stored::revision).filter(|last| last.status().is_pending());
+    let unfinished = last.is_some_and(|last| Unfinished::left(&last).is_some());
+    let goes_on = matches!(plan.operation, Operation::Install | Operation::Upgrade) || plan.basis.resumes;
+    if unfinished && goes_on && run.lease.is_none() {
+        let message =
+            "without the right to use leases it cannot be told whether somebody is at work on the release";
+        let name = &plan.release.name;
+        let hint = format!("{LEASES}; or `boathook rollback {name}`, or `boathook uninstall {name}`");
+        return Err(Stop::refused(RunError {
+            hint: Some(hint),
+            ..RunError::new(ErrorCode::Locked, message)
+        }));
+    }
+    if plan.basis.resumes {
+        let message = format!(
+            "revision {} was begun before and not finished: this command goes on with it",
+            plan.basis.revision
+        );
+        run.note(Diagnostic::new(Severity::Info, "resumed", message));
+    }
     run.recorder.begin(plan, context, history).await.map_err(|error| {
         let told = match error {
             StoreError::AlreadyExists => in_use(plan),
@@ -136,7 +195,7 @@ fn in_use(plan: &Plan) -> RunError {
 }
 
 /// The error of a store that was asked for a release.
-fn store_error(error: &StoreError) -> RunError {
+pub(crate) fn store_error(error: &StoreError) -> RunError {
     match error {
         StoreError::Conflict { .. } => RunError::new(ErrorCode::Locked, error.to_string()),
         StoreError::Cluster(cluster) => fault::of_records(cluster, error.to_string()),

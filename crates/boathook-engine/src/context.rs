@@ -1,7 +1,9 @@
 //! What an operation needs besides its plan. The caller decides all of it; there is no default.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use boathook_core::operation::Timings;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +17,9 @@ pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
 /// Gives a number from 0 up to 1 that is different each time; see [`crate::retry::seeded`].
 pub type Jitter = dyn Fn() -> f64 + Send + Sync;
+
+/// Tells whether a holder of a lease is alive, by its name; nothing where this machine cannot tell.
+pub type Alive = dyn Fn(&str) -> Option<bool> + Send + Sync;
 
 /// The world around one operation.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub struct Context {
     pub clock: Arc<Clock>,
     /// For the waits between attempts.
     pub jitter: Arc<Jitter>,
+    /// For leases that somebody holds.
+    pub alive: Arc<Alive>,
     /// What the user chose.
     pub options: Options,
 }
@@ -56,6 +63,12 @@ impl Context {
 pub struct Options {
     /// Unique for this operation, at most 63 of `a-z`, `0-9` and `-`: it stands in a label of hook objects.
     pub operation_id: String,
+    /// Who begins, for others to read, and for [`Context::alive`]: unique for the process.
+    pub holder: String,
+    /// How long the release's lease lasts.
+    pub lock: Timings,
+    /// How long somebody who is at work on the release is waited for.
+    pub wait_for_lock: Duration,
     /// Create the release's namespace if it is not there.
     pub create_namespace: bool,
     /// Take over ordinary objects of other owners, and replace hook objects of others.

@@ -22,7 +22,18 @@ pub(crate) async fn close(run: &mut Run<'_>, result: Result<(), Stop>) -> (Outco
         }
         Err(Stop::Incomplete(errors)) => (End::Incomplete, Outcome::Failed, incomplete(errors)),
         Err(Stop::Interrupted) => {
-            let error = RunError::new(ErrorCode::Interrupted, "interrupted");
+            let message = match run.lost.is_cancelled() {
+                true => {
+                    "interrupted: the lease of the release could not be renewed in time, so nothing more was written"
+                }
+                false => "interrupted",
+            };
+            let hint = run.recorder.status().map(|_| match run.plan.revision {
+                Some(_) => "run the same command again: it goes on where this one stopped",
+                None => "run the same command again",
+            });
+            let hint = hint.map(str::to_owned);
+            let error = RunError { hint, ..RunError::new(ErrorCode::Interrupted, message) };
             (End::Interrupted(phase), Outcome::Interrupted, Some(error))
         }
     };

@@ -2,6 +2,8 @@
 //! begins is in `begin`, hooks run in `hook_runner`, ordinary objects are dealt with in `apply` and `delete`, records are
 //! kept by `record`, and `end` closes.
 
+use std::sync::Arc;
+
 use boathook_core::plan::{HookRun, OnFailure, Plan, Step, StepAction, StepPhase};
 use boathook_core::release::lifecycle;
 use boathook_core::run_event::{Happening, HookLabel, Outcome, PluginLabel, RunError, RunEvent};
@@ -11,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::begin::{self, Work};
 use crate::context::Context;
+use crate::fence::Fence;
 use crate::run::{Run, Stop, elapsed};
 use crate::{apply, delete, end, hook_runner, wait};
 
@@ -19,7 +22,12 @@ use crate::{apply, delete, end, hook_runner, wait};
 /// record can say so.
 pub async fn execute(plan: &Plan, context: &Context, emit: &mut (dyn FnMut(RunEvent) + Send)) -> Outcome {
     let began = Instant::now();
-    let mut run = Run::new(plan, context, emit);
+    let lost = CancellationToken::new();
+    let fence = Fence { cluster: context.cluster.clone(), lost: lost.clone() };
+    let context =
+        Context { cluster: Arc::new(fence), cancel: context.cancel.child_token(), ..context.clone() };
+    let mut run = Run::new(plan, &context, emit);
+    run.lost = lost;
     run.emit(Happening::OperationStarted {
         operation: plan.operation.as_str().to_owned(),
         release: plan.release.clone(),
@@ -39,6 +47,9 @@ pub async fn execute(plan: &Plan, context: &Context, emit: &mut (dyn FnMut(RunEv
     let (outcome, mut error) = carry_out(&mut run).instrument(span).await;
     if let Some(failure) = error.take() {
         error = Some(recover(&mut run, outcome, failure).await);
+    }
+    if let Some(lease) = run.lease.take() {
+        lease.give_back().await;
     }
     let exit_code = error.as_ref().map_or(0, |error| error.code.exit_code());
     let status = run.recorder.status();
@@ -60,6 +71,13 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
     let mut tolerated = Vec::new();
     for phase in plan.operation.phases() {
         run.phase = phase;
+        if let Some(journal) = run.recorder.journal() {
+            if journal.is_done(phase) && matches!(phase, StepPhase::Hooks(_)) {
+                hook_runner::recall(run, &plan.steps_of(phase).collect::<Vec<_>>());
+                continue;
+            }
+            journal.enter(phase);
+        }
         let result = match phase {
             // Part of the beginning: nothing is recorded before it.
             StepPhase::Crds => Ok(()),
@@ -80,6 +98,9 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
             }
             result => result?,
         }
+        if let Some(journal) = run.recorder.journal() {
+            journal.leave(phase);
+        }
     }
     // A signal after the last step was done finds nothing left to interrupt.
     if tolerated.is_empty() { Ok(()) } else { Err(Stop::Incomplete(tolerated)) }
@@ -88,7 +109,8 @@ async fn phases(run: &mut Run<'_>, mut work: Work<'_>) -> Result<(), Stop> {
 /// Undoes a failed operation, if its plan says how. The signal that stopped it does not stop this; the next one ends the
 /// process.
 async fn recover(run: &mut Run<'_>, outcome: Outcome, failure: RunError) -> RunError {
-    if !matches!(outcome, Outcome::Failed | Outcome::Interrupted) || run.context.options.dry_run {
+    let (lost, dry) = (run.lost.is_cancelled(), run.context.options.dry_run);
+    if !matches!(outcome, Outcome::Failed | Outcome::Interrupted) || lost || dry {
         return failure;
     }
     let recovery = match &run.plan.on_failure {
@@ -103,12 +125,16 @@ async fn recover(run: &mut Run<'_>, outcome: Outcome, failure: RunError) -> RunE
         resources: resources(recovery),
     });
     let context = Context { cancel: CancellationToken::new(), ..run.context.clone() };
+    let (mut lease, lost) = (run.lease.take(), run.lost.clone());
     let (outcome, status, error) = {
         let mut emit = |event: RunEvent| run.pass_on(event);
         let mut inner = Run::new(recovery, &context, &mut emit);
+        (inner.lease, inner.lost) = (lease, lost);
         let (outcome, error) = carry_out(&mut inner).await;
+        lease = inner.lease.take();
         (outcome, inner.recorder.status(), error)
     };
+    run.lease = lease;
     run.emit(Happening::RecoveryFinished { outcome, status });
     end::recovered(run.plan, run.phase, recovery, failure, error)
 }

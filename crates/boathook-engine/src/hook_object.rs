@@ -10,6 +10,8 @@ pub(crate) const RELEASE: &str = "boathook.dev/release";
 pub(crate) const RELEASE_NAMESPACE: &str = "boathook.dev/release-namespace";
 pub(crate) const REVISION: &str = "boathook.dev/revision";
 pub(crate) const OPERATION: &str = "boathook.dev/operation";
+/// The step that made it, `.` for `/`.
+pub(crate) const STEP: &str = "boathook.dev/step";
 const HELM_HOOK: &str = "helm.sh/hook";
 
 /// Puts our labels on an object of a hook.

@@ -8,13 +8,14 @@ use boathook_core::Diagnostic;
 use boathook_core::Severity;
 use boathook_core::hook::DeletePolicy;
 use boathook_core::names::Target;
+use boathook_core::operation::{ItemOutcome, Touched};
 use boathook_core::plan::{HookRun, HookStep, Step, StepAction, StepId};
-use boathook_core::run_event::{Calls, Happening, HookResult, Phase, RunError};
+use boathook_core::run_event::{Calls, ErrorCode, Happening, HookResult, Phase, RunError};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::run::{Run, Stop, elapsed};
-use crate::{deletion, plugin_hook, resource_hook};
+use crate::{begin, deletion, locate, plugin_hook, resource_hook};
 
 /// A kind that no policy ever deletes: with the definition every object of the kind would go.
 pub(crate) const CRD: &str = "CustomResourceDefinition";
@@ -79,6 +80,13 @@ struct Done<'p> {
     created: Vec<Created>,
 }
 
+impl Done<'_> {
+    /// Whether its policy deletes anything when all went well.
+    fn is_to_go(&self) -> bool {
+        self.hook.has_policy(&DeletePolicy::HookSucceeded) && !self.created.is_empty()
+    }
+}
+
 /// Runs the steps of one event.
 pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Result<(), Stop> {
     let mut done: Vec<Done<'p>> = Vec::new();
@@ -87,10 +95,18 @@ pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Resu
         if run.context.cancel.is_cancelled() {
             return Err(Stop::Interrupted);
         }
-        let ended = run_hook(run, &step.id, hook).await;
+        let before = run.recorder.journal().and_then(|journal| journal.ended(&step.id));
+        let ended = match before {
+            Some((outcome, objects)) => recalled(run, &step.id, outcome, objects).await?,
+            None => run_hook(run, &step.id, hook).await,
+        };
         match ended.end {
             End::Succeeded => done.push(Done { id: &step.id, hook, created: ended.created }),
             End::Failed(error) => {
+                let own = hook.has_policy(&DeletePolicy::HookFailed) && !ended.created.is_empty();
+                if own || done.iter().any(Done::is_to_go) {
+                    settle(run).await?;
+                }
                 clean_up_failure(run, &step.id, hook, &ended.created, &done).await;
                 return Err(Stop::failed(error));
             }
@@ -98,16 +114,74 @@ pub(crate) async fn run_event<'p>(run: &mut Run<'p>, steps: &[&'p Step]) -> Resu
             End::Interrupted => return Err(Stop::Interrupted),
         }
     }
+    let is_last = run.plan.operation.phases().last() == Some(&run.phase);
+    if done.iter().any(Done::is_to_go) || (!done.is_empty() && !is_last) {
+        settle(run).await?;
+    }
     clean_up_success(run, &done).await
+}
+
+/// Writes down how the hooks ended, before their objects may go and before anything else comes; the end of the operation is
+/// written anyway.
+async fn settle(run: &mut Run<'_>) -> Result<(), Stop> {
+    let written = run.recorder.write_journal(run.context).await;
+    written.map_err(|error| Stop::failed(begin::store_error(&error)))
+}
+
+/// A hook that ended before the operation was taken over: it does not run again, but its policies apply.
+async fn recalled(
+    run: &mut Run<'_>,
+    id: &StepId,
+    outcome: ItemOutcome,
+    objects: Vec<Touched>,
+) -> Result<Ended, Stop> {
+    let mut created = Vec::new();
+    for Touched { object, uid } in objects {
+        let located = locate::place(run.context.cluster.as_ref(), &object, "").await;
+        let target = located.map_err(|error| {
+            let message = error.to_string();
+            Stop::failed(error.into_run_error(message))
+        })?;
+        created.push(Created { target, uid: Some(uid) });
+    }
+    let told = tell_again(run, id);
+    let end = match outcome {
+        ItemOutcome::Succeeded => End::Succeeded,
+        ItemOutcome::Failed(message) => {
+            let error = told.unwrap_or_else(|| RunError::new(ErrorCode::ObjectRefused, message));
+            End::Failed(error)
+        }
+    };
+    Ok(Ended { end, created, facts: Facts::default() })
+}
+
+/// The hooks of an event that was done before the operation was taken over.
+pub(crate) fn recall(run: &mut Run<'_>, steps: &[&Step]) {
+    for step in steps {
+        tell_again(run, &step.id);
+    }
+}
+
+/// Tells how a hook ended when it ran. Answers its error.
+fn tell_again(run: &mut Run<'_>, id: &StepId) -> Option<RunError> {
+    let mut result = run.recorder.result(id)?;
+    result.message = format!("{} (done before)", result.message).trim_start().to_owned();
+    let error = result.error.clone();
+    run.emit(Happening::StepStarted { step: id.clone(), resource: None });
+    run.emit(Happening::HookFinished { step: id.clone(), result });
+    error
 }
 
 async fn run_hook(run: &mut Run<'_>, id: &StepId, hook: &HookStep) -> Ended {
     let began = Instant::now();
     run.emit(Happening::StepStarted { step: id.clone(), resource: None });
     run.recorder.reached(hook);
-    let mut ended = match &hook.run {
-        HookRun::Resource { objects, wait } => resource_hook::run(run, id, hook, objects, *wait).await,
-        HookRun::Plugin(plugin) => plugin_hook::run(run, id, hook, plugin).await,
+    let mut ended = match (run.recorder.intend(id, hook, run.context).await, &hook.run) {
+        (Err(error), _) => Ended::without_objects(End::NotStarted(begin::store_error(&error))),
+        (Ok(intent), HookRun::Resource { objects, wait }) => {
+            resource_hook::run(run, id, hook, objects, *wait, intent).await
+        }
+        (Ok(intent), HookRun::Plugin(plugin)) => plugin_hook::run(run, id, hook, plugin, intent).await,
     };
     let phase = match &mut ended.end {
         End::Succeeded => Phase::Succeeded,
@@ -134,7 +208,10 @@ async fn run_hook(run: &mut Run<'_>, id: &StepId, hook: &HookStep) -> Ended {
         error,
     };
     let now = (run.context.clock)();
-    run.recorder.ended(id, hook, &ended.end, &result, now);
+    let touched =
+        |created: &Created| Some(Touched { object: created.target.reference(), uid: created.uid.clone()? });
+    let objects = ended.created.iter().filter_map(touched).collect();
+    run.recorder.ended(id, hook, &ended.end, objects, &result, now);
     run.emit(Happening::HookFinished { step: id.clone(), result });
     ended
 }

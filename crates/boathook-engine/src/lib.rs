@@ -26,10 +26,13 @@ mod deletion;
 mod diagnose;
 mod end;
 mod fault;
+mod fence;
 mod follow;
 mod hook_object;
 mod hook_runner;
 mod hook_wait;
+mod journal;
+mod lease;
 mod locate;
 mod look;
 mod ownership;
@@ -44,6 +47,7 @@ mod wait;
 
 pub use context::{Context, Options};
 pub use execute::execute;
+pub use lease::wait_for_lock;
 
 /// The manager of every field that an operation writes: Helm's own name, so that a release can move between the
 /// tools without conflicts over its fields.

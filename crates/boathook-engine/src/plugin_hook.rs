@@ -8,6 +8,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::timeout;
 
 use crate::hook_runner::{End, Ended, Facts};
+use crate::journal::Intent;
 use crate::plugin_host::{CommandExtras, PluginCall, PluginError, PluginReport, PluginSignal, RunInfo};
 use crate::retry::backoff;
 use crate::run::{Run, millis};
@@ -17,7 +18,13 @@ use crate::{credentials, fault};
 const GUARD: Duration = Duration::from_secs(5);
 
 /// Runs the plugin until it succeeds, fails for good, or has no attempt left.
-pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin: &PluginRun) -> Ended {
+pub(crate) async fn run(
+    run: &mut Run<'_>,
+    id: &StepId,
+    hook: &HookStep,
+    plugin: &PluginRun,
+    intent: Intent,
+) -> Ended {
     let namespace = &run.plan.release.namespace;
     if run.unborn.has_namespace(namespace) {
         let message = format!("not run: namespace {namespace} is made by this operation");
@@ -53,10 +60,10 @@ pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin:
             release: run.plan.release.clone(),
             chart: run.plan.chart.clone(),
             run: RunInfo {
-                id: format!("{}/{id}", context.options.operation_id),
+                id: format!("{}/{id}", run.recorder.operation(context)),
                 hook_name: hook.name.clone(),
                 event: hook.event.as_str().to_owned(),
-                attempt: facts.attempts,
+                attempt: intent.before + facts.attempts,
                 dry_run: context.options.dry_run,
             },
             config: plugin.config.clone(),
@@ -97,6 +104,7 @@ pub(crate) async fn run(run: &mut Run<'_>, id: &StepId, hook: &HookStep, plugin:
             break End::Interrupted;
         }
     };
+    facts.attempts += intent.before;
     Ended { end, created: Vec::new(), facts }
 }
 

@@ -4,16 +4,17 @@
 
 use std::time::Duration;
 
+use boathook_core::operation::{ItemOutcome, OperationRecord, Touched, UNFINISHED, Unfinished};
 use boathook_core::plan::{HookStep, NewRevision, Operation, Plan, StepId};
 use boathook_core::release::companion::{CompanionRecord, HookPlace, StepResult};
-use boathook_core::release::lifecycle::{Ending, Own, Superseded, Written, beginning};
+use boathook_core::release::lifecycle::{Ending, Own, Superseded, Written, abandoned, beginning};
 use boathook_core::release::{HookEntry, Info, LastRun, Record, Status, phase_word};
 use boathook_core::run_event::{HookResult, Outcome, Phase, RunError};
 use jiff::Timestamp;
-use serde_json::Map;
 
 use crate::context::Context;
 use crate::hook_runner::End;
+use crate::journal::{Intent, Journal};
 use crate::release_store::{ReleaseStore, StoreError, Stored};
 
 /// An operation that was cancelled still writes its end, but nobody waits longer than this for it.
@@ -30,6 +31,8 @@ pub(crate) struct Recorder {
     former: Option<Info>,
     /// What was changed in Helm's record and is not written.
     unwritten: bool,
+    /// What was intended and done; nothing for operations that make no revision.
+    journal: Option<Journal>,
     places: Vec<HookPlace>,
 }
 
@@ -46,6 +49,7 @@ impl Recorder {
         self.places.clone_from(&plan.hooks.places);
         let now = (context.clock)();
         match &plan.revision {
+            Some(revision) if plan.basis.resumes => self.resume(plan, revision, context, now).await,
             Some(revision) => self.create(plan, revision, context, now).await,
             None => {
                 self.take_up(plan, now);
@@ -62,6 +66,9 @@ impl Recorder {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let store = ReleaseStore::new(context.cluster.as_ref());
+        if let Some(last) = self.others.last_mut() {
+            abandon(last, context, &store, now).await?;
+        }
         for number in &revision.prune {
             if let Some(place) = self.others.iter().position(|other| other.record.version == *number) {
                 store.delete(&self.others[place]).await?;
@@ -77,12 +84,93 @@ impl Recorder {
             store.update(replaced, now).await?;
         }
         let record = new_record(plan, revision, now);
-        let mut stored = store.create(record, revision.labels.clone(), now).await?;
-        if !plan.hooks.places.is_empty() {
-            stored.companion = Some(companion(plan, context));
+        let mut labels = revision.labels.clone();
+        Unfinished::of(plan).mark(&mut labels);
+        let stored = self.stored.insert(store.create(record, labels, now).await?);
+        stored.companion = Some(companion(plan, context));
+        self.journal = Some(Journal::begin(plan, context));
+        // The journal has nothing to tell before a hook begins; the hooks that Helm cannot store belong to the revision.
+        if plan.hooks.ours.is_empty() { Ok(()) } else { self.write_journal(context).await }
+    }
+
+    /// Goes on with a revision that the same command began. Both records are written, so that whoever was at it before cannot
+    /// write either any more.
+    async fn resume(
+        &mut self,
+        plan: &Plan,
+        revision: &NewRevision,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let own = self.others.pop().ok_or(StoreError::NotFound)?;
+        let stored = self.stored.insert(own);
+        let begun = new_record(plan, revision, now);
+        match stored.companion.as_ref().and_then(CompanionRecord::unfinished) {
+            Some(record) => {
+                self.journal = Journal::take_over(record, plan, context);
+                (stored.record.info.status, stored.record.info.description) =
+                    (begun.info.status, begun.info.description);
+            }
+            // No hook was begun.
+            None => {
+                stored.record = begun;
+                stored.companion = Some(companion(plan, context));
+                self.journal = Some(Journal::begin(plan, context));
+            }
         }
-        let stored = self.stored.insert(stored);
-        store.write_companion(stored, now).await
+        if self.journal.is_none() {
+            return Err(StoreError::Conflict {
+                name: plan.release.name.clone(),
+                revision: plan.release.revision,
+            });
+        }
+        if let Some(companion) = &mut stored.companion {
+            (companion.outcome, companion.error) = (None, None);
+        }
+        let known = stored.has_companion() || !plan.hooks.ours.is_empty();
+        ReleaseStore::new(context.cluster.as_ref()).update(stored, now).await?;
+        if known { self.write_journal(context).await } else { Ok(()) }
+    }
+
+    /// The journal, where the operation has one.
+    pub(crate) fn journal(&mut self) -> Option<&mut Journal> {
+        self.journal.as_mut()
+    }
+
+    /// The id that objects and plugins are told: it stays when somebody takes the operation over.
+    pub(crate) fn operation<'a>(&'a self, context: &'a Context) -> &'a str {
+        self.journal.as_ref().map_or(&context.options.operation_id, Journal::operation)
+    }
+
+    /// Writes the journal, if nobody else did since.
+    pub(crate) async fn write_journal(&mut self, context: &Context) -> Result<(), StoreError> {
+        let (Some(stored), Some(journal)) = (&mut self.stored, &self.journal) else { return Ok(()) };
+        if let Some(companion) = &mut stored.companion {
+            companion.record = journal.to_value();
+        }
+        ReleaseStore::new(context.cluster.as_ref()).write_companion(stored, (context.clock)()).await
+    }
+
+    /// What a hook of this revision said when it ended, before the operation was taken over.
+    pub(crate) fn result(&self, id: &StepId) -> Option<HookResult> {
+        let companion = self.stored.as_ref()?.companion.as_ref()?;
+        companion.results.iter().find(|result| result.step == *id).map(|result| result.result.clone())
+    }
+
+    /// A hook is going to begin: that is written before anything else of it.
+    pub(crate) async fn intend(
+        &mut self,
+        id: &StepId,
+        hook: &HookStep,
+        context: &Context,
+    ) -> Result<Intent, StoreError> {
+        let Some(journal) = &mut self.journal else { return Ok(Intent::default()) };
+        let intent = journal.intend(id);
+        if let Some((entry, HookPlace::Ours(_))) = self.entry(hook) {
+            entry.last_run = LastRun::begun((context.clock)());
+        }
+        self.write_journal(context).await?;
+        Ok(intent)
     }
 
     /// An operation on a revision that is there: its changes are written when the first hook begins.
@@ -149,13 +237,17 @@ impl Recorder {
     /// A hook begins: one write. That it fails is logged only: the hook is not to blame.
     pub(crate) async fn running(&mut self, hook: &HookStep, context: &Context) {
         let now = (context.clock)();
+        let written = self.journal.is_some();
         let Some((entry, place)) = self.entry(hook) else { return };
-        entry.last_run = LastRun::begun(now);
+        if !written || matches!(place, HookPlace::Helm(_)) {
+            entry.last_run = LastRun::begun(now);
+        }
         match place {
             HookPlace::Helm(_) => self.unwritten = true,
+            HookPlace::Ours(_) if self.journal.is_some() => {}
             HookPlace::Ours(_) => {
                 let store = ReleaseStore::new(context.cluster.as_ref());
-                if let Some(stored) = &self.stored
+                if let Some(stored) = &mut self.stored
                     && let Err(error) = store.write_companion(stored, now).await
                 {
                     tracing::warn!(hook = hook.slug(), %error, "cannot record that a hook runs");
@@ -175,9 +267,20 @@ impl Recorder {
         id: &StepId,
         hook: &HookStep,
         end: &End,
+        objects: Vec<Touched>,
         result: &HookResult,
         now: Timestamp,
     ) {
+        let outcome = match end {
+            End::Succeeded => Some(ItemOutcome::Succeeded),
+            End::Failed(error) | End::NotCreated(error) | End::NotStarted(error) => {
+                Some(ItemOutcome::Failed(error.message.clone()))
+            }
+            End::Interrupted => None,
+        };
+        if let (Some(journal), Some(outcome)) = (&mut self.journal, outcome) {
+            journal.done(id, outcome, objects);
+        }
         let phase = match end {
             End::Succeeded => Some(Phase::Succeeded),
             End::Failed(_) | End::NotCreated(_) => Some(Phase::Failed),
@@ -220,6 +323,15 @@ impl Recorder {
         error: Option<&RunError>,
     ) -> Result<(), StoreError> {
         let Some(stored) = &mut self.stored else { return Ok(()) };
+        if let Some(journal) = &mut self.journal {
+            journal.finish(outcome);
+            if outcome != Outcome::Interrupted {
+                stored.labels.remove(UNFINISHED);
+            }
+        }
+        if let (Some(companion), Some(journal)) = (&mut stored.companion, &self.journal) {
+            companion.record = journal.to_value();
+        }
         let now = (context.clock)();
         let store = ReleaseStore::new(context.cluster.as_ref());
         let former = self.former.take();
@@ -251,7 +363,10 @@ impl Recorder {
             supersede(&mut self.others, plan, ending.superseded, &store, now).await;
         }
         store.update(stored, now).await?;
-        store.write_companion(stored, now).await?;
+        let tells = |ours: &CompanionRecord| !ours.hooks.is_empty() || !ours.results.is_empty();
+        if stored.has_companion() || stored.companion.as_ref().is_some_and(tells) {
+            store.write_companion(stored, now).await?;
+        }
         if plan.operation == Operation::Uninstall {
             supersede(&mut self.others, plan, ending.superseded, &store, now).await;
         }
@@ -272,6 +387,31 @@ impl Recorder {
         };
         Some((entry, place))
     }
+}
+
+/// Ends what an earlier command began with another plan and did not finish: another revision comes in its place. Nobody who is
+/// still at it can write either record any more.
+async fn abandon(
+    last: &mut Stored,
+    context: &Context,
+    store: &ReleaseStore<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if Unfinished::left(&last.revision()).is_none() {
+        return Ok(());
+    }
+    last.labels.remove(UNFINISHED);
+    if last.record.info.status.is_pending() {
+        let Written { status, description } = abandoned(&last.record.name);
+        (last.record.info.status, last.record.info.description) = (status, description);
+    }
+    store.update(last, now).await?;
+    let Some(companion) = &mut last.companion else { return Ok(()) };
+    let Some(mut record) = companion.unfinished() else { return Ok(()) };
+    if record.abandon(&context.options.holder).is_ok() {
+        companion.record = OperationRecord::to_value(&record);
+    }
+    store.write_companion(last, now).await
 }
 
 /// Marks other revisions. That it fails is logged only, as with Helm: of several deployed revisions the newest counts.
@@ -331,6 +471,6 @@ fn new_record(plan: &Plan, revision: &NewRevision, now: Timestamp) -> Record {
         manifest: revision.manifest.clone(),
         hooks: plan.hooks.helm.clone(),
         apply_method: Some(plan.apply_method.as_str().to_owned()),
-        rest: Map::new(),
+        ..Record::default()
     }
 }

@@ -35,6 +35,7 @@ pub struct Stored {
     pub labels: BTreeMap<String, String>,
     uid: String,
     resource_version: Option<String>,
+    companion_version: Option<String>,
 }
 
 impl Stored {
@@ -44,6 +45,11 @@ impl Stored {
         let revision = self.revision();
         let all = wasm_hooks::all_hooks(&revision, wasm_hooks::carried(&[], &revision));
         all.into_iter().map(|(hook, _)| hook).collect()
+    }
+
+    /// Whether our own record is stored.
+    pub(crate) fn has_companion(&self) -> bool {
+        self.companion_version.is_some()
     }
 
     /// What the rules over a history look at.
@@ -133,6 +139,7 @@ impl<'a> ReleaseStore<'a> {
             labels,
             uid: answer.uid().unwrap_or_default().to_owned(),
             resource_version: answer.resource_version().map(str::to_owned),
+            companion_version: None,
         })
     }
 
@@ -159,20 +166,43 @@ impl<'a> ReleaseStore<'a> {
         }
     }
 
-    /// Writes our own record beside Helm's; one of a release of the same name that is gone is replaced.
+    /// Writes our own record beside Helm's, if nobody else did since it was read; one of a release of the same name that is
+    /// gone is replaced.
     ///
     /// # Errors
-    /// The API's refusals.
-    pub async fn write_companion(&self, stored: &Stored, now: Timestamp) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] if somebody did; the API's refusals.
+    pub async fn write_companion(&self, stored: &mut Stored, now: Timestamp) -> Result<(), StoreError> {
         let Some(record) = &stored.companion else { return Ok(()) };
-        let secret = companion::encode(record, &stored.uid, Stamp::Modified(now));
-        let target = secret_at(&record.namespace, secret.name())?;
-        match self.cluster.patch(&target, &Patch::Replace(secret.clone()), &writing()).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => {
-                let secret = companion::encode(record, &stored.uid, Stamp::Created(now));
-                self.cluster.create(&secrets_of(Some(&record.namespace))?, &secret, &writing()).await?;
+        let collection = secrets_of(Some(&record.namespace))?;
+        let replace = |version: Option<&String>| {
+            let mut secret = companion::encode(record, &stored.uid, Stamp::Modified(now));
+            if let Some(version) = version {
+                secret.metadata_mut().insert("resourceVersion".to_owned(), version.clone().into());
+            }
+            secret
+        };
+        let target = secret_at(&record.namespace, &companion::secret_name(&record.name, record.version))?;
+        let answer = match &stored.companion_version {
+            Some(version) => {
+                self.cluster.patch(&target, &Patch::Replace(replace(Some(version))), &writing()).await
+            }
+            None => {
+                let new = companion::encode(record, &stored.uid, Stamp::Created(now));
+                match self.cluster.create(&collection, &new, &writing()).await {
+                    Err(error) if error.kind == ClusterErrorKind::AlreadyExists => {
+                        self.cluster.patch(&target, &Patch::Replace(replace(None)), &writing()).await
+                    }
+                    answer => answer,
+                }
+            }
+        };
+        match answer {
+            Ok(answer) => {
+                stored.companion_version = answer.resource_version().map(str::to_owned);
                 Ok(())
+            }
+            Err(error) if error.kind == ClusterErrorKind::Conflict => {
+                Err(StoreError::Conflict { name: record.name.clone(), revision: record.version })
             }
             Err(error) => Err(error.into()),
         }
@@ -202,7 +232,10 @@ impl<'a> ReleaseStore<'a> {
         let mut stored = read(&secret)?;
         let ours = secret_at(namespace, &companion::secret_name(name, revision))?;
         match self.cluster.get(&ours).await {
-            Ok(secret) => stored.companion = companion::decode(&secret, &stored.uid)?,
+            Ok(secret) => {
+                stored.companion = companion::decode(&secret, &stored.uid)?;
+                stored.companion_version = version_of(&stored, &secret);
+            }
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
@@ -226,7 +259,10 @@ impl<'a> ReleaseStore<'a> {
             };
             let Some(stored) = listing.releases.iter_mut().find(of) else { continue };
             match companion::decode(&secret, &stored.uid) {
-                Ok(companion) => stored.companion = companion,
+                Ok(companion) => {
+                    stored.companion = companion;
+                    stored.companion_version = version_of(stored, &secret);
+                }
                 Err(error) => listing.unreadable.push(error),
             }
         }
@@ -294,6 +330,11 @@ impl<'a> ReleaseStore<'a> {
     }
 }
 
+/// The version of our own record, unless it is of a release that is gone.
+fn version_of(stored: &Stored, secret: &Object) -> Option<String> {
+    stored.companion.as_ref().and_then(|_| secret.resource_version()).map(str::to_owned)
+}
+
 fn read(secret: &Object) -> Result<Stored, DecodeError> {
     let mut record = codec::decode(secret)?;
     if record.namespace.is_empty() {
@@ -305,6 +346,7 @@ fn read(secret: &Object) -> Result<Stored, DecodeError> {
         labels: codec::user_labels(secret),
         uid: secret.uid().unwrap_or_default().to_owned(),
         resource_version: secret.resource_version().map(str::to_owned),
+        companion_version: None,
     })
 }
 

@@ -15,9 +15,10 @@ use tokio::time::Instant;
 use crate::cluster::{Cluster, ClusterError, ClusterErrorKind, Patch, WriteOptions};
 use crate::hook_runner::{CRD, Created, End, Ended, Facts};
 use crate::hook_wait::{Seen, judge, wait_for};
+use crate::journal::Intent;
 use crate::locate::{LocateError, Located, helm_name, locate};
 use crate::run::Run;
-use crate::{deletion, diagnose, fault, hook_object};
+use crate::{deletion, diagnose, fault, hook_object, ownership};
 
 /// Set by a cluster that only simulates what runs in it.
 const SIMULATED: &str = "embedded.boathook.dev/simulated";
@@ -32,12 +33,13 @@ pub(crate) async fn run(
     hook: &HookStep,
     objects: &[Object],
     wait: HookWait,
+    intent: Intent,
 ) -> Ended {
     let deletes_before = hook.has_policy(&DeletePolicy::BeforeHookCreation) && hook.kind != CRD;
     if run.context.options.dry_run {
         return dry_run::run(run, id, hook, objects, deletes_before).await;
     }
-    let mut hands = Hands::new(run, hook);
+    let mut hands = Hands::new(run, id, hook);
     let placed = match run.context.unless_cancelled(hands.place(objects)).await {
         None => return Ended::without_objects(End::Interrupted),
         Some(placed) => placed,
@@ -50,6 +52,18 @@ pub(crate) async fn run(
             return Ended::without_objects(End::NotStarted(hands.not_built(error, deletes_before)));
         }
     };
+    if let (Ok(placed), true) = (&placed, intent.before > 0) {
+        match run.context.unless_cancelled(hands.adopt(placed)).await {
+            None => return Ended::without_objects(End::Interrupted),
+            Some(Err(error)) => return Ended::without_objects(End::NotStarted(error)),
+            Some(Ok(false)) => {}
+            Some(Ok(true)) => {
+                hands.facts.attempts = intent.before;
+                let end = hands.wait(run, id, wait).await;
+                return hands.ended(end);
+            }
+        }
+    }
     if deletes_before {
         let Ok(placed) = &placed else { return Ended::without_objects(End::Interrupted) };
         match run.context.unless_cancelled(hands.clear(placed)).await {
@@ -77,7 +91,7 @@ pub(crate) async fn run(
         Some(Err(error)) => return hands.ended(End::NotCreated(error)),
         Some(Ok(())) => {}
     }
-    hands.facts.attempts = 1;
+    hands.facts.attempts = intent.before + 1;
     let end = hands.wait(run, id, wait).await;
     hands.ended(end)
 }
@@ -86,7 +100,8 @@ pub(crate) async fn run(
 struct Hands<'a> {
     cluster: &'a dyn Cluster,
     release: &'a ReleaseRef,
-    operation: &'a str,
+    operation: String,
+    step: String,
     take_ownership: bool,
     method: ApplyMethod,
     options: WriteOptions,
@@ -97,11 +112,12 @@ struct Hands<'a> {
 }
 
 impl<'a> Hands<'a> {
-    fn new<'r: 'a>(run: &Run<'r>, hook: &'a HookStep) -> Self {
+    fn new<'r: 'a>(run: &Run<'r>, id: &StepId, hook: &'a HookStep) -> Self {
         Self {
             cluster: run.context.cluster.as_ref(),
             release: &run.plan.release,
-            operation: &run.context.options.operation_id,
+            operation: run.recorder.operation(run.context).to_owned(),
+            step: id.0.replace('/', "."),
             take_ownership: run.context.options.take_ownership,
             method: run.plan.apply_method,
             options: run.context.writing(),
@@ -114,6 +130,33 @@ impl<'a> Hands<'a> {
 
     fn ended(self, end: End) -> Ended {
         Ended { end, created: self.created, facts: self.facts }
+    }
+
+    /// Takes the objects that a command which is gone made for this very step, if all of them are there.
+    async fn adopt(&mut self, placed: &[Located]) -> Result<bool, RunError> {
+        let mut found = Vec::new();
+        for Located { target, .. } in placed {
+            let object = match self.cluster.get(target).await {
+                Ok(object) => object,
+                Err(error) if error.is_not_found() => return Ok(false),
+                Err(error) => return Err(fault::of_cluster(&error, error.message.clone())),
+            };
+            let marks = [(hook_object::OPERATION, &self.operation), (hook_object::STEP, &self.step)];
+            let is_own = |(label, value): (&str, &String)| {
+                object.str(&["metadata", "labels", label]) == Some(value.as_str())
+            };
+            let dying = object.get(&["metadata", "deletionTimestamp"]).is_some();
+            if dying || !marks.into_iter().all(is_own) {
+                return Ok(false);
+            }
+            found.push((target.clone(), object));
+        }
+        for (target, object) in found {
+            let uid = object.uid().map(str::to_owned);
+            self.created.push(Created { target, uid });
+            self.applied.push(object);
+        }
+        Ok(!self.applied.is_empty())
     }
 
     async fn place(&self, objects: &[Object]) -> Result<Vec<Located>, LocateError> {
@@ -234,7 +277,8 @@ impl<'a> Hands<'a> {
             } else {
                 self.clear_stale(&target).await?
             };
-            hook_object::stamp(&mut object, self.release, self.operation);
+            hook_object::stamp(&mut object, self.release, &self.operation);
+            ownership::set(&mut object, "labels", hook_object::STEP, &self.step);
             let applied = self.write(&target, object).await?;
             words.push(match &before {
                 None => "created",

@@ -8,8 +8,10 @@ use boathook_core::names::Target;
 use boathook_core::plan::{Plan, StepId, StepPhase};
 use boathook_core::run_event::{Happening, RunError, RunEvent};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
+use crate::lease::Lease;
 use crate::record::Recorder;
 use crate::unborn::Unborn;
 
@@ -22,6 +24,10 @@ pub(crate) struct Run<'a> {
     pub(crate) plan: &'a Plan,
     /// The world around.
     pub(crate) context: &'a Context,
+    /// The right to write, where the operation needs one and the user may have it.
+    pub(crate) lease: Option<Lease>,
+    /// Cancelled once the lease is lost.
+    pub(crate) lost: CancellationToken,
     /// The release record.
     pub(crate) recorder: Recorder,
     /// The phase that is under way; the beginning counts as the first one there is.
@@ -76,6 +82,8 @@ impl<'a> Run<'a> {
         Self {
             plan,
             context,
+            lease: None,
+            lost: CancellationToken::new(),
             recorder: Recorder::default(),
             phase: StepPhase::Crds,
             applied: Vec::new(),

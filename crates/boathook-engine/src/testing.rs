@@ -6,8 +6,10 @@ pub(crate) mod plugins;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use boathook_core::names::{Name, Namespace, Target};
+use boathook_core::operation::Timings;
 use boathook_core::plan::Plan;
 use boathook_core::run_event::{Happening, HookResult, Outcome, RunError, RunEvent};
 use jiff::Timestamp;
@@ -47,6 +49,9 @@ impl Bench {
             cancel: CancellationToken::new(),
             options: Options {
                 operation_id: "op-1".to_owned(),
+                holder: "one".to_owned(),
+                lock: Timings::default(),
+                wait_for_lock: Duration::ZERO,
                 create_namespace: false,
                 take_ownership: false,
                 dry_run: false,
@@ -66,6 +71,7 @@ impl Bench {
             environment: Arc::new(|name| (name == "TOKEN").then(|| "from-env".to_owned())),
             clock: Arc::new(move || Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).unwrap()),
             jitter: Arc::new(|| 1.0),
+            alive: Arc::new(|_| None),
             options: self.options.clone(),
         }
     }

@@ -1,6 +1,7 @@
 //! `boathook install`: hooks, objects, hooks, recorded as Helm records a release.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
@@ -9,7 +10,9 @@ use clap::Args;
 
 use super::plan::{self, OutArgs};
 use crate::error::CliError;
-use crate::flags::{DryRunArg, DryRunFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{
+    DryRunArg, DryRunFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options,
+};
 use crate::global::GlobalArgs;
 use crate::input::{CapabilityArgs, Charts, SourceArgs};
 use crate::output::Printer;
@@ -72,6 +75,8 @@ pub(crate) struct InstallArgs {
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
     #[command(flatten)]
+    lock: LockFlags,
+    #[command(flatten)]
     dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
@@ -121,7 +126,13 @@ impl InstallPlanArgs {
     }
 
     pub(crate) fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
-        Planner { name: &self.name, namespace, options: self.wait.with(self.flags.options()), host }
+        Planner {
+            name: &self.name,
+            namespace,
+            options: self.wait.with(self.flags.options()),
+            host,
+            patience: Duration::ZERO,
+        }
     }
 }
 
@@ -146,7 +157,10 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         file.planned(&session, host.as_ref(), revision).await
     } else {
         let charts = Charts::on(&session, &host, printer);
-        let planner = args.plan.planner(&session.namespace, host.as_ref());
+        let planner = Planner {
+            patience: args.lock.patience(),
+            ..args.plan.planner(&session.namespace, host.as_ref())
+        };
         let history = planner.history(&session).await?;
         let choices = args.plan.choices(args.replace, revision);
         planning::install(&planner, &history, Material::Source(&args.plan.source, &charts), &choices).await
@@ -155,6 +169,7 @@ pub(crate) async fn run(args: InstallArgs, global: &GlobalArgs, printer: &Printe
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
+        wait_for_lock: args.lock.patience(),
         dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };

@@ -1,11 +1,13 @@
 //! `boathook rollback`: an earlier revision once more.
 
+use std::time::Duration;
+
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::{CliError, USAGE};
-use crate::flags::{DryRunFlags, HistoryFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{DryRunFlags, HistoryFlags, LockFlags, ServerSideArg, WaitFlags, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -22,7 +24,7 @@ const LONGEST_DESCRIPTION: usize = 256;
   boathook rollback web 3 -n prod
   boathook history web -n prod           which revisions there are
 
-It is also the way out of a release that reads pending-upgrade because its operation was killed.")]
+It is also the way out of a release that Helm left in pending-upgrade.")]
 pub(crate) struct RollbackArgs {
     #[command(flatten)]
     plan: RollbackPlanArgs,
@@ -40,6 +42,8 @@ pub(crate) struct RollbackArgs {
     /// Delete the objects that the rollback created if it fails
     #[arg(long)]
     cleanup_on_fail: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[command(flatten)]
     dry_run: DryRunFlags,
     #[command(flatten)]
@@ -66,7 +70,7 @@ pub(crate) struct RollbackPlanArgs {
 impl RollbackPlanArgs {
     /// The plan; the release is read from the cluster.
     pub(crate) async fn plan(&self, session: &Session, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
-        self.plan_with(session, host, &no_revision_options()).await
+        self.plan_with(session, host, &no_revision_options(), Duration::ZERO).await
     }
 
     async fn plan_with(
@@ -74,6 +78,7 @@ impl RollbackPlanArgs {
         session: &Session,
         host: &dyn PluginHost,
         options: &RevisionOptions,
+        patience: Duration,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
         let planner = Planner {
@@ -81,6 +86,7 @@ impl RollbackPlanArgs {
             namespace: &session.namespace,
             options: self.wait.with(self.flags.options()),
             host,
+            patience,
         };
         let history = planner.history(session).await?;
         let to = (self.revision > 0).then_some(self.revision);
@@ -104,9 +110,10 @@ pub(crate) async fn run(args: RollbackArgs, global: &GlobalArgs, printer: &Print
     };
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let planned = args.plan.plan_with(&session, host.as_ref(), &options).await;
+    let planned = args.plan.plan_with(&session, host.as_ref(), &options, args.lock.patience()).await;
     let choices = Choices {
         force_conflicts: args.force_conflicts,
+        wait_for_lock: args.lock.patience(),
         dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };

@@ -1,5 +1,7 @@
 //! `boathook run`: the hooks of one event, for use around another deployer.
 
+use std::time::Duration;
+
 use boathook_core::HookEvent;
 use clap::Args;
 
@@ -46,8 +48,10 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     let host = wiring::host(&plugins, &session.api_servers);
     let charts = Charts::on(&session, &host, printer);
     let planned = {
-        let namespace = &session.namespace;
-        let planner = Planner { name: &name, namespace, options: flags.options(), host: host.as_ref() };
+        let (namespace, options) = (&session.namespace, flags.options());
+        // It belongs to somebody else's operation: it has no lease, and waits for none.
+        let patience = Duration::ZERO;
+        let planner = Planner { name: &name, namespace, options, host: host.as_ref(), patience };
         planning::run(&planner, event, &source, &charts).await
     };
     let choices = Choices { dry_run: dry_run.dry_run, ..Choices::default() };

@@ -1,10 +1,13 @@
 //! `boathook test`: the test hooks of a release that is there.
 
+use std::time::Duration;
+
 use boathook_core::plan::TestFilter;
 use boathook_engine::plugin_host::PluginHost;
 use clap::Args;
 
 use crate::error::{CliError, USAGE};
+use crate::flags::LockFlags;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -25,6 +28,8 @@ pub(crate) struct TestArgs {
     /// Print the tests' logs once more when all of them ended, container by container
     #[arg(long)]
     logs: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -47,10 +52,19 @@ pub(crate) struct TestPlanArgs {
 impl TestPlanArgs {
     /// The plan; the release is read from the cluster.
     pub(crate) async fn plan(&self, session: &Session, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
+        self.plan_with(session, host, Duration::ZERO).await
+    }
+
+    async fn plan_with(
+        &self,
+        session: &Session,
+        host: &dyn PluginHost,
+        patience: Duration,
+    ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
         let filter = filter(&self.filter)?;
-        let planner =
-            Planner { name: &self.name, namespace: &session.namespace, options: self.flags.options(), host };
+        let (namespace, options) = (&session.namespace, self.flags.options());
+        let planner = Planner { name: &self.name, namespace, options, host, patience };
         let history = planner.history(session).await?;
         planning::test(&planner, &history, &filter).await
     }
@@ -79,9 +93,10 @@ pub(crate) async fn run(args: TestArgs, global: &GlobalArgs, printer: &Printer) 
     filter(&args.plan.filter)?;
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let planned = args.plan.plan(&session, host.as_ref()).await;
+    let planned = args.plan.plan_with(&session, host.as_ref(), args.lock.patience()).await;
+    let choices = Choices { wait_for_lock: args.lock.patience(), ..Choices::default() };
     let output = OutputFlags { logs: args.logs, ..args.output };
-    running::carry_out(planned, session, host, Choices::default(), &output, printer).await
+    running::carry_out(planned, session, host, choices, &output, printer).await
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! `boathook uninstall`: hooks, deletions, hooks, and the records go.
 
+use std::time::Duration;
+
 use boathook_core::plan::{PlanOptions, RevisionOptions};
 use boathook_engine::cluster::Propagation;
 use boathook_engine::plugin_host::PluginHost;
 use clap::{Args, ValueEnum};
 
 use crate::error::CliError;
-use crate::flags::{DryRunFlags, WaitArg, no_revision_options};
+use crate::flags::{DryRunFlags, LockFlags, WaitArg, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
@@ -33,6 +35,8 @@ pub(crate) struct UninstallArgs {
     /// What becomes of the objects that a deleted one owns, such as the Pods of a Job
     #[arg(long, value_enum, default_value_t = Cascade::Background, value_name = "HOW")]
     cascade: Cascade,
+    #[command(flatten)]
+    lock: LockFlags,
     #[command(flatten)]
     dry_run: DryRunFlags,
     #[command(flatten)]
@@ -79,7 +83,7 @@ enum Cascade {
 impl UninstallPlanArgs {
     /// The plan; the release is read from the cluster.
     pub(crate) async fn plan(&self, session: &Session, host: &dyn PluginHost) -> Result<Planned, NotPlanned> {
-        self.plan_with(session, host, None).await
+        self.plan_with(session, host, None, Duration::ZERO).await
     }
 
     async fn plan_with(
@@ -87,6 +91,7 @@ impl UninstallPlanArgs {
         session: &Session,
         host: &dyn PluginHost,
         description: Option<String>,
+        patience: Duration,
     ) -> Result<Planned, NotPlanned> {
         planning::check_names(&self.name, Some(&session.namespace))?;
         let planner = Planner {
@@ -94,6 +99,7 @@ impl UninstallPlanArgs {
             namespace: &session.namespace,
             options: PlanOptions { wait: self.wait.into(), ..self.flags.options() },
             host,
+            patience,
         };
         let history = planner.history(session).await?;
         let options =
@@ -106,12 +112,14 @@ pub(crate) async fn run(args: UninstallArgs, global: &GlobalArgs, printer: &Prin
     planning::check_names(&args.plan.name, global.namespace.as_deref())?;
     let session = wiring::session(global).await?;
     let host = wiring::host(&args.plan.plugins, &session.api_servers);
-    let planned = args.plan.plan_with(&session, host.as_ref(), args.description.clone()).await;
+    let patience = args.lock.patience();
+    let planned = args.plan.plan_with(&session, host.as_ref(), args.description.clone(), patience).await;
     let propagation = match args.cascade {
         Cascade::Background => Propagation::Background,
         Cascade::Foreground => Propagation::Foreground,
         Cascade::Orphan => Propagation::Orphan,
     };
-    let choices = Choices { propagation, dry_run: args.dry_run.dry_run, ..Choices::default() };
+    let choices =
+        Choices { propagation, wait_for_lock: patience, dry_run: args.dry_run.dry_run, ..Choices::default() };
     running::carry_out(planned, session, host, choices, &args.output, printer).await
 }

@@ -1,6 +1,7 @@
 //! `boathook upgrade`: from the revision that is deployed to a new one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use boathook_core::plan::RevisionOptions;
 use boathook_engine::plugin_host::PluginHost;
@@ -8,7 +9,9 @@ use boathook_engine::release_store::Listing;
 use clap::Args;
 
 use crate::error::CliError;
-use crate::flags::{DryRunFlags, HistoryFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options};
+use crate::flags::{
+    DryRunFlags, HistoryFlags, LockFlags, RecordFlags, ServerSideArg, WaitFlags, no_revision_options,
+};
 use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
@@ -62,6 +65,8 @@ pub(crate) struct UpgradeArgs {
     /// Roll back to the last success if the upgrade fails; objects are waited for (--wait=watcher), unless --wait says legacy
     #[arg(long, alias = "atomic")]
     rollback_on_failure: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[command(flatten)]
     dry_run: DryRunFlags,
     #[command(flatten)]
@@ -118,7 +123,13 @@ impl UpgradePlanArgs {
     }
 
     pub(crate) fn planner<'a>(&'a self, namespace: &'a str, host: &'a dyn PluginHost) -> Planner<'a> {
-        Planner { name: &self.name, namespace, options: self.wait.with(self.flags.options()), host }
+        Planner {
+            name: &self.name,
+            namespace,
+            options: self.wait.with(self.flags.options()),
+            host,
+            patience: Duration::ZERO,
+        }
     }
 
     async fn plan_with(
@@ -168,7 +179,10 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
     let planned = if let Some(file) = file {
         file.planned(&session, host.as_ref(), revision).await
     } else {
-        let planner = args.plan.planner(&session.namespace, host.as_ref());
+        let planner = Planner {
+            patience: args.lock.patience(),
+            ..args.plan.planner(&session.namespace, host.as_ref())
+        };
         let history = planner.history(&session).await?;
         args.plan.plan_with(&planner, &history, &Charts::on(&session, &host, printer), revision).await
     };
@@ -176,6 +190,7 @@ pub(crate) async fn run(args: UpgradeArgs, global: &GlobalArgs, printer: &Printe
         create_namespace: args.create_namespace,
         take_ownership: args.take_ownership,
         force_conflicts: args.force_conflicts,
+        wait_for_lock: args.lock.patience(),
         dry_run: args.dry_run.dry_run,
         ..Choices::default()
     };

@@ -133,6 +133,9 @@ fn end(report: &Report) -> String {
     for diagnostic in &report.diagnostics {
         let lead = format!("  {} ", paint(WARNING, "note"));
         out += &indent(&safe::lines(&diagnostic.message), &lead, "       ");
+        // What is said of the input was shown with its place, and its way out.
+        let help = diagnostic.help.as_deref().filter(|_| diagnostic.path.is_none()).unwrap_or_default();
+        out += &indent(&safe::lines(help), "       ", "       ");
     }
     out
 }

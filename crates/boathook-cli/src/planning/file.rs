@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use boathook_core::plan::{Operation, Plan, PlanDocument, PlanOptions, RevisionOptions};
 use boathook_core::run_event::{ErrorCode, RunError};
@@ -259,7 +260,13 @@ impl PlanFile {
         revision: RevisionOptions,
     ) -> Result<Planned, NotPlanned> {
         let Self { command, plan, history: then, options, skip_crds, input } = self;
-        let planner = Planner { name: &plan.release.name, namespace: &plan.release.namespace, options, host };
+        let planner = Planner {
+            name: &plan.release.name,
+            namespace: &plan.release.namespace,
+            options,
+            host,
+            patience: Duration::ZERO,
+        };
         let history = planner.history(session).await?;
         let installs = plan.operation == Command::Install.as_str();
         unchanged(&plan, installs, &then, &pasts(&history))?;

@@ -7,7 +7,7 @@ use boathook_core::plan::{Operation, PlanInput, RevisionOptions, TestFilter};
 use boathook_core::release::basis::Wish;
 use boathook_engine::release_store::{Listing, revisions};
 
-use super::{NotPlanned, Planned, Planner, Texts, unreadable};
+use super::{NotPlanned, Planned, Planner, Texts, is_another, unreadable};
 
 /// A rollback to a revision, or to the one before the last.
 pub(crate) async fn rollback(
@@ -17,9 +17,13 @@ pub(crate) async fn rollback(
     options: &RevisionOptions,
 ) -> Result<Planned, NotPlanned> {
     let past = revisions(&history.releases);
-    let basis = planner.basis(Operation::Rollback, Wish { to, ..Wish::default() }, &past)?;
-    let input = PlanInput::rollback(basis.clone(), &planner.release(&basis), &past, options);
-    finish(planner, history, input).await
+    let make = async |anew| {
+        let basis = planner.basis(Operation::Rollback, Wish { to, anew, ..Wish::default() }, &past)?;
+        let input = PlanInput::rollback(basis.clone(), &planner.release(&basis), &past, options);
+        finish(planner, history, input).await
+    };
+    let planned = make(false).await?;
+    if is_another(&planned, &past) { make(true).await } else { Ok(planned) }
 }
 
 /// An uninstall of the last revision.

@@ -2,6 +2,7 @@
 
 use boathook_core::dialect::{self, Read};
 use boathook_core::manifest::{self, Document};
+use boathook_core::operation::Unfinished;
 use boathook_core::plan::{Chart, Operation, PlanInput, ReleaseRef, RevisionOptions};
 use boathook_core::release::Status;
 use boathook_core::release::basis::Wish;
@@ -9,11 +10,12 @@ use boathook_core::{Diagnostic, HookEvent};
 use boathook_engine::release_store::{Listing, revisions};
 use serde_json::{Map, Value};
 
-use super::{NotPlanned, Planned, Planner, Texts, check_names, unreadable};
+use super::{NotPlanned, Planned, Planner, Texts, check_names, is_another, unreadable};
 use crate::error::CliError;
 use crate::input::{self, Charts, Input, Lent, Rendering, SourceArgs, ValuesMode};
 
 /// What an operation is planned from.
+#[derive(Clone)]
 pub(crate) enum Material<'a> {
     /// A source, which is read and rendered now.
     Source(&'a SourceArgs, &'a Charts<'a>),
@@ -88,8 +90,22 @@ pub(crate) async fn install(
     choices: &InstallChoices,
 ) -> Result<Planned, NotPlanned> {
     check_names(planner.name, Some(planner.namespace))?;
+    let planned = install_once(planner, history, material.clone(), choices, false).await?;
+    match is_another(&planned, &revisions(&history.releases)) {
+        true => install_once(planner, history, material, choices, true).await,
+        false => Ok(planned),
+    }
+}
+
+async fn install_once(
+    planner: &Planner<'_>,
+    history: &Listing,
+    material: Material<'_>,
+    choices: &InstallChoices,
+    anew: bool,
+) -> Result<Planned, NotPlanned> {
     let past = revisions(&history.releases);
-    let wish = Wish { replace: choices.replace, ..Wish::default() };
+    let wish = Wish { replace: choices.replace, anew, ..Wish::default() };
     let basis = planner.basis(Operation::Install, wish, &past)?;
     let release = planner.release(&basis);
     // Templates of an install are told revision 1, also where a history is replaced: so it is with Helm.
@@ -124,18 +140,39 @@ pub(crate) async fn upgrade(
     check_names(planner.name, Some(planner.namespace))?;
     let past = revisions(&history.releases);
     let uninstalled = past.last().is_some_and(|last| *last.status() == Status::Uninstalled);
-    if choices.install && (past.is_empty() || uninstalled) {
+    let unfinished = past.last().and_then(Unfinished::left);
+    let begun = unfinished.is_some_and(|left| left.command == Operation::Install.as_str());
+    if choices.install && (past.is_empty() || uninstalled || begun) {
         let choices = InstallChoices {
             skip_crds: choices.skip_crds,
             replace: uninstalled,
             revision: choices.revision.clone(),
         };
-        let mut planned = install(planner, history, material, &choices).await?;
-        let message = format!("release {:?} does not exist: it is installed", planner.name);
-        planned.plan.diagnostics.push(Diagnostic::new(boathook_core::Severity::Info, "installs", message));
-        return Ok(planned);
+        let mut planned = install_once(planner, history, material.clone(), &choices, false).await?;
+        // With anything else than what was begun it is an upgrade from there.
+        if !is_another(&planned, &past) {
+            let message = format!("release {:?} does not exist: it is installed", planner.name);
+            let diagnostic = Diagnostic::new(boathook_core::Severity::Info, "installs", message);
+            planned.plan.diagnostics.extend((!begun).then_some(diagnostic));
+            return Ok(planned);
+        }
     }
-    let basis = planner.basis(Operation::Upgrade, Wish::default(), &past)?;
+    let planned = upgrade_once(planner, history, material.clone(), choices, false).await?;
+    match is_another(&planned, &past) {
+        true => upgrade_once(planner, history, material, choices, true).await,
+        false => Ok(planned),
+    }
+}
+
+async fn upgrade_once(
+    planner: &Planner<'_>,
+    history: &Listing,
+    material: Material<'_>,
+    choices: &UpgradeChoices,
+    anew: bool,
+) -> Result<Planned, NotPlanned> {
+    let past = revisions(&history.releases);
+    let basis = planner.basis(Operation::Upgrade, Wish { anew, ..Wish::default() }, &past)?;
     let release = planner.release(&basis);
     let current = past.iter().find(|revision| Some(revision.number()) == basis.base);
     let none = Map::new();

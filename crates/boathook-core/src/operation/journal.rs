@@ -1,5 +1,5 @@
-//! Intent and done: one entry for each phase, hook and deletion. Ordinary objects have none, because applying them again
-//! does no harm.
+//! Intent and done: one entry for each phase and hook. Ordinary objects have none, because applying them again does no harm, nor
+//! have deletions, because what a hook made is deleted by the UID in its entry.
 
 use std::fmt;
 
@@ -17,8 +17,6 @@ pub enum Item {
     Phase(String),
     /// One run of a hook.
     Hook(StepId),
-    /// The deletion of one object: this very one, for another of its name may be deleted in its turn.
-    Deletion(Touched),
 }
 
 impl fmt::Display for Item {
@@ -26,7 +24,6 @@ impl fmt::Display for Item {
         match self {
             Self::Phase(phase) => write!(f, "phase {phase}"),
             Self::Hook(step) => write!(f, "hook {step}"),
-            Self::Deletion(touched) => write!(f, "the deletion of {}", touched.object),
         }
     }
 }
@@ -103,19 +100,6 @@ impl OperationRecord {
             outcome: None,
         });
         Ok(1)
-    }
-
-    /// Goes on with what an earlier holder began, because what it made is there and bears the marks of that attempt. Answers
-    /// which attempt it is.
-    ///
-    /// # Errors
-    /// [`Refused::NotBegun`], and as [`Self::intent`].
-    pub fn adopt(&mut self, ticket: Ticket, item: &Item) -> Result<u32, Refused> {
-        self.check(ticket)?;
-        let epoch = self.epoch;
-        let entry = self.unfinished(item)?.ok_or_else(|| Refused::NotBegun(item.clone()))?;
-        entry.epoch = epoch;
-        Ok(entry.attempt)
     }
 
     /// The entry of an item that an earlier holder began, if there is one.
@@ -195,7 +179,7 @@ impl OperationRecord {
                 Err(Refused::UnderWay(open.clone()))
             }
             (Item::Phase(phase), None, _) if self.next_phase() == Some(phase) => Ok(()),
-            (Item::Hook(_) | Item::Deletion(_), Some(_), _) => Ok(()),
+            (Item::Hook(_), Some(_), _) => Ok(()),
             _ => Err(Refused::OutOfTurn(item.clone())),
         }
     }

@@ -36,6 +36,8 @@ pub enum LeaseState {
     Held {
         /// Who has it.
         holder: String,
+        /// Since when, for people to read: it is what the holder's clock said.
+        since: Option<String>,
         /// If it does not change for so long, the holder is gone.
         remaining: Duration,
     },
@@ -55,6 +57,7 @@ pub struct LeaseView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
     holder: String,
+    acquired: Option<String>,
     duration: Duration,
     /// What differs after every write: resourceVersion and renewTime.
     mark: (String, String),
@@ -77,6 +80,7 @@ impl LeaseView {
         };
         self.seen = Some(Seen {
             holder: text(&["spec", "holderIdentity"]),
+            acquired: lease.str(&["spec", "acquireTime"]).map(str::to_owned),
             duration: seconds
                 .filter(|seconds| *seconds > 0)
                 .map_or(Timings::default().duration, Duration::from_secs),
@@ -98,7 +102,7 @@ impl LeaseView {
         let holder = seen.holder.clone();
         match seen.duration.saturating_sub(now.saturating_sub(seen.since)) {
             Duration::ZERO => LeaseState::Expired { holder },
-            remaining => LeaseState::Held { holder, remaining },
+            remaining => LeaseState::Held { holder, since: seen.acquired.clone(), remaining },
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{ChartInfo, Operation, ReleaseRef};
 use crate::dialect::Read;
 use crate::hook::Hook;
 use crate::manifest::Document;
+use crate::operation::UNFINISHED;
 use crate::release::basis::{self, Basis};
 use crate::release::companion::Divided;
 use crate::release::wasm_hooks::POINTER;
@@ -208,7 +209,7 @@ impl PlanInput {
     fn undone(mut self) -> Self {
         let revision = self.release.revision;
         self.operation = Operation::Uninstall;
-        self.basis = Basis { last: Some(revision), base: Some(revision), target: None, revision };
+        self.basis = Basis { last: Some(revision), base: Some(revision), revision, ..Basis::default() };
         self.description = None;
         self.diagnostics.clear();
         self.on_failure = OnFailure::Leave;
@@ -252,7 +253,8 @@ impl PlanInput {
         let Some(target) = basis::recovery_target(history) else { return OnFailure::NothingToRecover };
         let failed = self.release.revision;
         let revision = failed.saturating_add(1);
-        let basis = Basis { last: Some(failed), base: Some(failed), target: Some(target), revision };
+        let basis =
+            Basis { last: Some(failed), base: Some(failed), target: Some(target), revision, resumes: false };
         let options =
             RevisionOptions { description: None, cleanup_on_fail: false, history_max: 0, ..options.clone() };
         let mut recovery = Self::rollback(basis, &self.release, history, &options);
@@ -278,6 +280,7 @@ impl PlanInput {
     /// Labels, with the one that says where the Wasm hooks of the new revision are kept.
     fn pointed(&self, mut labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
         labels.remove(POINTER);
+        labels.remove(UNFINISHED);
         if !self.stored_hooks.ours.is_empty() {
             labels.insert(POINTER.to_owned(), self.release.revision.to_string());
         }

@@ -2,6 +2,7 @@
 //! with Helm's words for a refusal. Asked twice: when the plan is made, and again by the executor before it writes.
 
 use super::{Revision, Status};
+use crate::operation::Unfinished;
 use crate::plan::Operation;
 use crate::run_event::{ErrorCode, RunError};
 
@@ -15,6 +16,8 @@ pub struct Wish {
     pub replace: bool,
     /// Uninstall, but keep the records.
     pub keep_history: bool,
+    /// Begin anew, even if the same command left a revision unfinished.
+    pub anew: bool,
 }
 
 /// The revisions that an operation starts from and makes.
@@ -28,6 +31,8 @@ pub struct Basis {
     pub target: Option<u32>,
     /// The one that is made, or that is worked on.
     pub revision: u32,
+    /// It was begun before by the same command, which did not finish it.
+    pub resumes: bool,
 }
 
 /// Finds the basis in a history, oldest revision first.
@@ -41,23 +46,54 @@ pub fn find(
     history: &[Revision<'_>],
 ) -> Result<Basis, Box<RunError>> {
     let last = history.last();
-    match operation {
-        Operation::Install => install(last, wish.replace),
-        Operation::Upgrade => upgrade(name, last, history),
-        Operation::Rollback => rollback(name, last, history, wish.to),
-        Operation::Uninstall => uninstall(name, last, wish.keep_history),
-        Operation::Test => {
+    let left = last.and_then(Unfinished::left);
+    let target = last.and_then(|last| last.record.info.rollback_revision);
+    match (operation, &left) {
+        (_, Some(left)) if !wish.anew && left.is_of(operation, wish.to, target) => {
+            Ok(resumed(left, history, target))
+        }
+        (Operation::Install, _) => install(name, last, left.is_some(), wish.replace),
+        (Operation::Upgrade, _) => upgrade(name, last, left.is_some(), history),
+        (Operation::Rollback, Some(left)) if left.is_of(operation, wish.to, target) => {
+            // The one before the last is the one that the unfinished rollback was to leave.
+            rollback(name, last, history, target)
+        }
+        (Operation::Rollback, _) => rollback(name, last, history, wish.to),
+        (Operation::Uninstall, _) => uninstall(name, last, wish.keep_history),
+        (Operation::Test, _) => {
             let last = last.ok_or_else(|| missing(name, "release: not found"))?;
             Ok(on(last, None))
         }
-        Operation::Run(_) => Ok(Basis { revision: 1, ..Basis::default() }),
+        (Operation::Run(_), _) => Ok(Basis { revision: 1, ..Basis::default() }),
     }
 }
 
-fn install(last: Option<&Revision<'_>>, replace: bool) -> Result<Basis, Box<RunError>> {
+/// What the operation began with.
+fn resumed(left: &Unfinished, history: &[Revision<'_>], target: Option<u32>) -> Basis {
+    let before = history.iter().rev().nth(1).map(Revision::number);
+    Basis { last: before, base: left.base, target, revision: left.revision, resumes: true }
+}
+
+fn install(
+    name: &str,
+    last: Option<&Revision<'_>>,
+    is_unfinished: bool,
+    replace: bool,
+) -> Result<Basis, Box<RunError>> {
     let Some(last) = last else { return Ok(Basis { revision: 1, ..Basis::default() }) };
-    if replace && matches!(last.status(), Status::Uninstalled | Status::Failed) {
+    let replaceable = is_unfinished || matches!(last.status(), Status::Uninstalled | Status::Failed);
+    if replace && replaceable {
         return Ok(Basis { last: Some(last.number()), revision: after(last), ..Basis::default() });
+    }
+    if is_unfinished {
+        let hint = format!(
+            "revision {} was begun with other objects, hooks or values and not finished: the same command as then finishes it, `boathook upgrade --install {name}` goes on with these",
+            last.number()
+        );
+        return Err(Box::new(RunError { hint: Some(hint), ..*name_in_use() }));
+    }
+    if last.status().is_pending() {
+        return Err(pending(name, last, &name_in_use().message));
     }
     Err(name_in_use())
 }
@@ -68,9 +104,20 @@ pub fn name_in_use() -> Box<RunError> {
     refusal(message, "choose another name, or uninstall the release first")
 }
 
+/// A revision that Helm left pending: nobody can tell whether it is still at it.
+fn pending(name: &str, last: &Revision<'_>, message: &str) -> Box<RunError> {
+    let hint = format!(
+        "revision {} is {}. If nobody is at it any more: `boathook rollback {name}`, or `boathook uninstall {name}`",
+        last.number(),
+        last.status()
+    );
+    Box::new(RunError { hint: Some(hint), ..RunError::new(ErrorCode::Locked, message) })
+}
+
 fn upgrade(
     name: &str,
     last: Option<&Revision<'_>>,
+    is_unfinished: bool,
     history: &[Revision<'_>],
 ) -> Result<Basis, Box<RunError>> {
     let none = || {
@@ -78,18 +125,14 @@ fn upgrade(
         refusal(message, format!("install it first, or let `boathook upgrade --install {name}` do it"))
     };
     let last = last.ok_or_else(none)?;
-    if last.status().is_pending() {
-        let message = "another operation (install/upgrade/rollback) is in progress";
-        let hint = format!(
-            "revision {} is {}. If nobody is at it any more: `boathook rollback {name}`, or `boathook uninstall {name}`",
-            last.number(),
-            last.status()
-        );
-        return Err(Box::new(RunError { hint: Some(hint), ..RunError::new(ErrorCode::Locked, message) }));
+    if last.status().is_pending() && !is_unfinished {
+        return Err(pending(name, last, "another operation (install/upgrade/rollback) is in progress"));
     }
     let base = match newest(history, |status| *status == Status::Deployed) {
         Some(deployed) => deployed,
-        None if matches!(last.status(), Status::Failed | Status::Superseded) => last.number(),
+        None if is_unfinished || matches!(last.status(), Status::Failed | Status::Superseded) => {
+            last.number()
+        }
         None => return Err(none()),
     };
     Ok(on(last, Some(base)).next(last))
@@ -121,7 +164,7 @@ fn uninstall(name: &str, last: Option<&Revision<'_>>, keep_history: bool) -> Res
 }
 
 fn on(last: &Revision<'_>, base: Option<u32>) -> Basis {
-    Basis { last: Some(last.number()), base, target: None, revision: last.number() }
+    Basis { last: Some(last.number()), base, revision: last.number(), ..Basis::default() }
 }
 
 impl Basis {
@@ -167,10 +210,13 @@ pub fn to_prune(history: &[Revision<'_>], max: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use test_case::test_case;
 
     use super::super::Record;
     use super::*;
+    use crate::operation::UNFINISHED;
 
     fn records(statuses: &[(u32, &str)]) -> Vec<Record> {
         let record = |(version, status): &(u32, &str)| {
@@ -205,6 +251,7 @@ mod tests {
     #[test_case(&[(1, "uninstalled")], false => "1: release name check failed: cannot reuse a name that is still in use"; "any history occupies the name")]
     #[test_case(&[(1, "superseded"), (2, "uninstalled")], true => "new as 3"; "uninstalled may be replaced")]
     #[test_case(&[(1, "failed")], true => "new as 2"; "failed may be replaced")]
+    #[test_case(&[(1, "pending-install")], true => "5: release name check failed: cannot reuse a name that is still in use"; "pending may not")]
     #[test_case(&[(1, "uninstalling")], true => "1: release name check failed: cannot reuse a name that is still in use"; "uninstalling may not")]
     fn installs(history: &[(u32, &str)], replace: bool) -> String {
         told(Operation::Install, Wish { replace, ..Wish::default() }, history)
@@ -263,6 +310,62 @@ mod tests {
     fn prunes(history: &[(u32, &str)], max: u32) -> Vec<u32> {
         let records = records(history);
         to_prune(&records.iter().map(Revision::of).collect::<Vec<_>>(), max)
+    }
+
+    /// The basis of a command that finds the last revision marked, or the refusal's hint.
+    fn marked(operation: Operation, wish: Wish, statuses: &[(u32, &str)], mark: &str) -> String {
+        let mut records = records(statuses);
+        records.last_mut().unwrap().info.rollback_revision = Some(1);
+        let labels = BTreeMap::from([(UNFINISHED.to_owned(), mark.to_owned())]);
+        let mut history: Vec<Revision<'_>> = records.iter().map(Revision::of).collect();
+        history.last_mut().unwrap().labels = &labels;
+        match find(operation, wish, "web", &history) {
+            Ok(Basis { last, base, target, revision, resumes }) => {
+                format!(
+                    "{} {last:?} {base:?} {target:?} {revision}",
+                    if resumes { "resumes" } else { "begins" }
+                )
+            }
+            Err(error) => format!("{}: {}", error.code.exit_code(), error.hint.unwrap_or_default()),
+        }
+    }
+
+    const DEAD: &[(u32, &str)] = &[(1, "superseded"), (2, "deployed"), (3, "failed"), (4, "pending-upgrade")];
+    const ALONE: &[(u32, &str)] = &[(1, "pending-install")];
+    const BACK: &[(u32, &str)] = &[(1, "superseded"), (2, "deployed"), (3, "pending-rollback")];
+    const STOPPED: &[(u32, &str)] = &[(1, "deployed"), (2, "failed")];
+
+    #[test_case(Operation::Install, ALONE, "install.v1.v0.ab" => "resumes None None Some(1) 1")]
+    #[test_case(Operation::Upgrade, DEAD, "upgrade.v4.v2.ab" => "resumes Some(3) Some(2) Some(1) 4"; "the base is what the mark says")]
+    #[test_case(Operation::Rollback, BACK, "rollback.v3.v2.ab" => "resumes Some(2) Some(2) Some(1) 3")]
+    #[test_case(Operation::Upgrade, STOPPED, "upgrade.v2.v1.ab" => "resumes Some(1) Some(1) Some(1) 2"; "interrupted, so failed for Helm")]
+    #[test_case(Operation::Upgrade, ALONE, "install.v1.v0.ab" => "begins Some(1) Some(1) None 2"; "another command goes on from there")]
+    #[test_case(Operation::Upgrade, BACK, "rollback.v3.v2.ab" => "begins Some(3) Some(2) None 4"; "over a rollback")]
+    #[test_case(Operation::Upgrade, DEAD, "upgrade.v3.v2.ab" => "5: revision 4 is pending-upgrade. If nobody is at it any more: `boathook rollback web`, or `boathook uninstall web`"; "a mark that Helm handed on")]
+    #[test_case(Operation::Install, ALONE, "" => "5: revision 1 is pending-install. If nobody is at it any more: `boathook rollback web`, or `boathook uninstall web`"; "an install of Helm")]
+    #[test_case(Operation::Upgrade, DEAD, "upgrade.v4" => "5: revision 4 is pending-upgrade. If nobody is at it any more: `boathook rollback web`, or `boathook uninstall web`"; "no mark of ours")]
+    fn what_was_not_finished_is_resumed(
+        operation: Operation,
+        statuses: &[(u32, &str)],
+        mark: &str,
+    ) -> String {
+        marked(operation, Wish::default(), statuses, mark)
+    }
+
+    #[test_case(Operation::Upgrade, DEAD, "upgrade.v4.v2.ab" => "begins Some(4) Some(2) None 5")]
+    #[test_case(Operation::Rollback, BACK, "rollback.v3.v2.ab" => "begins Some(3) Some(3) Some(1) 4"; "to where it was to go")]
+    #[test_case(Operation::Install, ALONE, "install.v1.v0.ab" => "1: revision 1 was begun with other objects, hooks or values and not finished: the same command as then finishes it, `boathook upgrade --install web` goes on with these")]
+    fn or_begun_anew(operation: Operation, statuses: &[(u32, &str)], mark: &str) -> String {
+        marked(operation, Wish { anew: true, ..Wish::default() }, statuses, mark)
+    }
+
+    #[test]
+    fn a_rollback_to_elsewhere_is_another_one() {
+        let wish = Wish { to: Some(2), ..Wish::default() };
+        assert_eq!(
+            marked(Operation::Rollback, wish, BACK, "rollback.v3.v2.ab"),
+            "begins Some(3) Some(3) Some(2) 4"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::codec::{DecodeError, Stamp, pack, secret, unpack};
 use super::{HookEntry, Record};
 use crate::Object;
 use crate::hook::Hook;
+use crate::operation::OperationRecord;
 use crate::plan::StepId;
 use crate::run_event::{HookResult, Outcome, RunError};
 use crate::wasm_hook;
@@ -40,6 +41,9 @@ pub struct CompanionRecord {
     /// What stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+    /// What was intended and what was done, as [`OperationRecord`] has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Value>,
     /// Fields of later versions.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -109,6 +113,12 @@ pub struct StepResult {
 }
 
 impl CompanionRecord {
+    /// The record of an operation that has not ended, if there is one that can be read.
+    pub fn unfinished(&self) -> Option<OperationRecord> {
+        let record = OperationRecord::read(self.record.clone()?).ok()?;
+        record.end().is_none().then_some(record)
+    }
+
     /// Helm's hooks and ours together, in the order in which the release has them, each with whether it is ours.
     pub fn merged_hooks<'a>(&'a self, record: &'a Record) -> Vec<(&'a HookEntry, bool)> {
         let mut all: Vec<_> = record.hooks.iter().map(|hook| (hook, false)).collect();

@@ -114,6 +114,11 @@ pub fn ending(subject: &Subject<'_>, end: End<'_>) -> Ending {
     }
 }
 
+/// What is written into a revision that nobody will finish, because another is made in its place.
+pub fn abandoned(name: &str) -> Written {
+    written(Status::Failed, format!("Release {name:?} failed: not finished by the command that began it"))
+}
+
 const CANCELED: &str = "context canceled";
 
 fn install(subject: &Subject<'_>, end: End<'_>) -> Ending {

@@ -37,6 +37,7 @@ pub(super) async fn check<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
     let work = objects::prepare(context, run.plan, &run.unborn, &texts).await.map_err(refused)?;
     if missing {
         let made = namespace::create(run.plan, context).await.map_err(refused)?;
+        super::lock(run, super::Namespace::Exists).await?;
         if context.options.dry_run {
             run.withhold(&StepId("namespace".to_owned()), Effect::of_write(made.reference(), None, &made));
         }
@@ -44,9 +45,9 @@ pub(super) async fn check<'p>(run: &mut Run<'p>) -> Result<Work<'p>, Stop> {
     Ok(work)
 }
 
-/// Creates the definitions that are not there, and waits until all new ones are served. Whether there was any to make.
+/// Creates the definitions that are not there, and waits until all are served. Whether there was any to make.
 async fn definitions(run: &mut Run<'_>) -> Result<bool, RunError> {
-    let mut created = Vec::new();
+    let (mut all, mut created) = (Vec::new(), false);
     let steps: Vec<_> = resources(run.plan, StepPhase::Crds).collect();
     for (step, resource) in steps {
         let failed = |message: String| format!("failed to install CRD {}: {message}", resource.origin.path);
@@ -74,14 +75,14 @@ async fn definitions(run: &mut Run<'_>) -> Result<bool, RunError> {
             }
         };
         finished(run, step, &target, result, None);
-        if result == ResourceResult::Created {
-            created.push(target);
-        }
+        created |= result == ResourceResult::Created;
+        all.push(target);
     }
+    // Those that were there may be of a command that died before it had waited for them.
     if !run.context.options.dry_run {
-        established(run.context, &created).await?;
+        established(run.context, &all).await?;
     }
-    Ok(!created.is_empty())
+    Ok(created)
 }
 
 fn finished(
@@ -100,9 +101,9 @@ fn finished(
 }
 
 /// Waits until the API serves what was defined: objects of the release may be of these kinds.
-async fn established(context: &Context, created: &[Target]) -> Result<(), RunError> {
+async fn established(context: &Context, all: &[Target]) -> Result<(), RunError> {
     let waiting = async {
-        for target in created {
+        for target in all {
             let mut until = |object: Option<&Object>| match object.map(kstatus) {
                 Some(Readiness::InProgress(_)) => Verdict::Waiting,
                 Some(_) | None => Verdict::Done,
@@ -113,7 +114,7 @@ async fn established(context: &Context, created: &[Target]) -> Result<(), RunErr
         Ok(())
     };
     tokio::time::timeout(ESTABLISHED, waiting).await.unwrap_or_else(|_| {
-        let names: Vec<String> = created.iter().map(|target| target.name.to_string()).collect();
+        let names: Vec<String> = all.iter().map(|target| target.name.to_string()).collect();
         let message = format!("the definitions in crds/ were not established in time: {}", names.join(", "));
         Err(RunError::new(ErrorCode::Timeout, message))
     })

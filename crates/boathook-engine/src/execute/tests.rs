@@ -54,9 +54,10 @@ async fn an_install_is_recorded_at_helms_points() {
         records(&bench),
         [
             "create Secret prod/sh.helm.release.v1.web.v1",
-            "replace Secret prod/boathook.release.v1.web.v1",
             "create Secret prod/boathook.release.v1.web.v1",
-            "replace Secret prod/boathook.release.v1.web.v1", // the plugin hook runs
+            "replace Secret prod/boathook.release.v1.web.v1", // the plugin hook is going to run
+            "replace Secret prod/boathook.release.v1.web.v1", // it is done, before objects change
+            "replace Secret prod/boathook.release.v1.web.v1", // the Job hook is going to run
             "replace Secret prod/sh.helm.release.v1.web.v1",  // the Job hook runs
             "replace Secret prod/sh.helm.release.v1.web.v1",  // the end
             "replace Secret prod/boathook.release.v1.web.v1",
@@ -251,8 +252,7 @@ async fn an_object_of_somebody_else_is_refused_before_anything_is_written() {
         "{:?}",
         story.error()
     );
-    let written = |call: &String| !call.starts_with("get ") && !call.starts_with("list ");
-    assert!(!bench.cluster.calls().iter().any(written), "{:?}", bench.cluster.calls());
+    assert_eq!(bench.cluster.effects(), Vec::<String>::new());
     bench.options.take_ownership = true;
     assert_eq!(bench.execute(&plan).await.outcome, Outcome::Succeeded);
 }

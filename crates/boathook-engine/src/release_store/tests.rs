@@ -112,7 +112,7 @@ async fn our_own_record_of_a_release_that_is_gone_is_replaced() {
     let store = ReleaseStore::new(&cluster);
     let mut first = create(&store, "prod", "web", 1).await;
     first.companion = Some(companion("one"));
-    store.write_companion(&first, NOW).await.unwrap();
+    store.write_companion(&mut first, NOW).await.unwrap();
     assert_eq!(store.get("prod", "web", 1).await.unwrap().companion, first.companion);
 
     // A plain Helm purged the release, the garbage collector was slow, and the name was used again.
@@ -121,7 +121,7 @@ async fn our_own_record_of_a_release_that_is_gone_is_replaced() {
     let mut second = create(&store, "prod", "web", 1).await;
     assert_eq!(store.get("prod", "web", 1).await.unwrap().companion, None, "not of this release");
     second.companion = Some(companion("two"));
-    store.write_companion(&second, NOW).await.unwrap();
+    store.write_companion(&mut second, NOW).await.unwrap();
     let history = store.history("prod", "web").await.unwrap();
     assert_eq!(history.releases[0].companion.as_ref().unwrap().operation, "two");
 }

@@ -7,11 +7,10 @@ use boathook_core::plan::{HookStep, StepId};
 use boathook_core::run_event::{ErrorCode, RunError};
 
 use super::{Hands, is_finished};
-use crate::fault;
-use crate::hook_object;
 use crate::hook_runner::{End, Ended};
 use crate::locate::{LocateError, Located, locate};
 use crate::run::Run;
+use crate::{fault, hook_object, ownership};
 
 /// Tells what the hook would do, up to the wait.
 pub(super) async fn run(
@@ -21,7 +20,7 @@ pub(super) async fn run(
     objects: &[Object],
     deletes_before: bool,
 ) -> Ended {
-    let mut hands = Hands::new(run, hook);
+    let mut hands = Hands::new(run, id, hook);
     if objects.is_empty() {
         let error = RunError::new(ErrorCode::ObjectRefused, hands.warning("no objects visited"));
         return Ended::without_objects(End::NotCreated(error));
@@ -56,10 +55,11 @@ impl Hands<'_> {
             located.map_err(|error| self.not_built(error, deletes_before))?;
         let reference = target.reference();
         let before = self.existing(&target).await.map_err(|found| found.into_error(&target))?;
-        // That each operation has a name of its own is no difference.
-        let operation =
-            before.as_ref().and_then(|before| before.str(&["metadata", "labels", hook_object::OPERATION]));
-        hook_object::stamp(&mut object, self.release, operation.unwrap_or(self.operation));
+        // That each operation has a name of its own is no difference, nor by which step the object was made.
+        let mark = |label| before.as_ref().and_then(|before| before.str(&["metadata", "labels", label]));
+        let (operation, step) = (mark(hook_object::OPERATION), mark(hook_object::STEP));
+        hook_object::stamp(&mut object, self.release, operation.unwrap_or(&self.operation));
+        ownership::set(&mut object, "labels", hook_object::STEP, step.unwrap_or(&self.step));
         let replaced = |before: &&Object| {
             let dying = before.get(&["metadata", "deletionTimestamp"]).is_some();
             deletes_before || dying || is_finished(&target, before)

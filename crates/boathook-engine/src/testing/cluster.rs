@@ -123,6 +123,7 @@ impl FakeCluster {
             ["get ", "list ", "logs ", "wait Pod prod/pod-"].iter().any(|start| call.starts_with(start))
                 || call.contains("Secret prod/sh.helm.release")
                 || call.contains("Secret prod/boathook.release")
+                || call.contains("Lease prod/boathook.")
         };
         self.calls().into_iter().filter(|call| !aside(call)).collect()
     }

@@ -34,7 +34,7 @@ async fn statuses(bench: &Bench) -> Vec<String> {
 }
 
 fn from(last: u32, base: u32) -> Basis {
-    Basis { last: Some(last), base: Some(base), target: None, revision: last + 1 }
+    Basis { last: Some(last), base: Some(base), revision: last + 1, ..Basis::default() }
 }
 
 fn upgrade(basis: Basis, drafts: &[plans::Draft], resources: &[(Value, Option<Value>)]) -> Plan {
@@ -199,7 +199,7 @@ async fn an_interrupted_operation_is_undone_if_asked() {
     bench.cluster.script("Job prod/j", [Change::Cancel(bench.cancel.clone())]);
     let hooks = [hook("Job", "j", &[]).on(&[HookEvent::PreUpgrade])];
     let mut plan = upgrade(from(1, 1), &hooks, &[]);
-    let basis = Basis { last: Some(2), base: Some(2), target: Some(1), revision: 3 };
+    let basis = Basis { last: Some(2), base: Some(2), target: Some(1), revision: 3, ..Basis::default() };
     let back = plans::on(Operation::Rollback, basis, &[], &[(config_map("a"), None)], &[]);
     plan.on_failure = OnFailure::Recover(Box::new(back));
     let story = bench.execute(&plan).await;
@@ -215,7 +215,7 @@ async fn an_interrupted_operation_is_undone_if_asked() {
 async fn a_refused_operation_is_not_undone() {
     let bench = with_history(&["pending-upgrade"]).await;
     let mut plan = upgrade(from(1, 1), &[], &[]);
-    let basis = Basis { last: Some(2), base: Some(2), target: Some(1), revision: 3 };
+    let basis = Basis { last: Some(2), base: Some(2), target: Some(1), revision: 3, ..Basis::default() };
     plan.on_failure = OnFailure::Recover(Box::new(plans::on(Operation::Rollback, basis, &[], &[], &[])));
     assert_eq!(bench.execute(&plan).await.outcome, Outcome::Refused);
     assert_eq!(statuses(&bench).await, ["pending-upgrade"]);
@@ -226,7 +226,7 @@ async fn a_refused_operation_is_not_undone() {
 async fn an_uninstall_that_cannot_remove_records_can_be_repeated() {
     let bench = with_history(&["superseded", "deployed"]).await;
     bench.cluster.fail("delete Secret prod/sh.helm.release.v1.web.v2", ClusterErrorKind::Unavailable, "busy");
-    let basis = Basis { last: Some(2), base: Some(2), target: None, revision: 2 };
+    let basis = Basis { last: Some(2), base: Some(2), revision: 2, ..Basis::default() };
     let plan = plans::on(Operation::Uninstall, basis, &[], &[], &[(config_map("a"), Fate::Delete)]);
     let story = bench.execute(&plan).await;
     assert_eq!((story.outcome, story.end().0), (Outcome::Failed, 4));
