@@ -1,6 +1,7 @@
 //! Commands that are killed, and what the same command makes of it.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -8,6 +9,7 @@ use nix::unistd::Pid;
 
 use crate::env::TestEnv;
 use crate::every_kill::{Ground, every_kill};
+use crate::killer::{Death, Killer};
 use crate::snapshot;
 
 /// The embedded API as a server of its own, killed in the end.
@@ -30,6 +32,13 @@ impl Served {
         server
     }
 
+    /// Where it listens, as the kubeconfig of the test has it.
+    fn address(env: &TestEnv) -> SocketAddr {
+        let kubeconfig = std::fs::read_to_string(env.path("kubeconfig")).unwrap();
+        let address = kubeconfig.split("http://").nth(1).unwrap().lines().next().unwrap();
+        address.trim_end_matches(|end: char| !end.is_ascii_digit()).parse().unwrap()
+    }
+
     fn signal(&self, signal: Signal) {
         send(&self.0, signal);
     }
@@ -42,9 +51,7 @@ fn send(process: &Child, signal: Signal) {
 fn kills(operation: &str) -> usize {
     let env = TestEnv::new();
     let _served = Served::start(&env);
-    let kubeconfig = std::fs::read_to_string(env.path("kubeconfig")).unwrap();
-    let address = kubeconfig.split("http://").nth(1).unwrap().lines().next().unwrap();
-    let server = address.trim_end_matches(|end: char| !end.is_ascii_digit()).parse().unwrap();
+    let server = Served::address(&env);
     every_kill(Ground { server, namespace: "default", at_once: 3 }, operation)
 }
 
@@ -87,6 +94,36 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: 
            1  [time]  superseded  hooks-0.0.0               Release "web" failed: not finished by the command that began it
            2  [time]  deployed    a-0.0.0                   Upgrade complete
     "#);
+}
+
+/// A chart that renders differently each time would be another plan.
+#[test]
+fn a_kept_plan_that_was_killed_goes_on() {
+    let env = TestEnv::new();
+    let _served = Served::start(&env);
+    let killer = Killer::before(Served::address(&env));
+    env.write("kubeconfig", killer.kubeconfig());
+    env.write("chart/Chart.yaml", "{apiVersion: v2, name: chance, version: 1.0.0}\n");
+    let chance =
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: chance}, data: {a: {{ randAlphaNum 9 }}}}\n";
+    env.write("chart/templates/a.yaml", chance);
+    env.run(&["plan", "install", "web", "chart", "--out", "web.plan"]).ok();
+    let install = ["install", "--plan", "web.plan", "--kubeconfig", "kubeconfig"];
+    // Behind the lease and the record.
+    killer.arm(Some((Death::Before, 3)));
+    let mut child = env.command(&install).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    killer.watch(child.id());
+    assert_eq!(child.wait().unwrap().code(), None);
+    killer.arm(None);
+    snapshot!(env.run(&install), @r"
+    exit 0
+    --- stdout
+    Release web is deployed in default, revision 1 · [duration]
+      1 object: 1 created (ConfigMap/chance)
+      note revision 1 was begun before and not finished: this command goes on with it
+    ");
+    let again = env.run(&install);
+    assert_eq!(again.code, Some(5), "{again}");
 }
 
 #[test]

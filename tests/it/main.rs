@@ -25,4 +25,4 @@ mod cli_signals;
 mod cli_wait;
 mod reference;
 
-pub(crate) use boathook_tests::{env, every_kill, receiver, snapshot};
+pub(crate) use boathook_tests::{env, every_kill, killer, receiver, snapshot};

@@ -10,6 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use boathook_core::operation::Unfinished;
 use boathook_core::plan::{Operation, Plan, PlanDocument, PlanOptions, RevisionOptions};
 use boathook_core::run_event::{ErrorCode, RunError};
 use boathook_core::wasm_hook::API_VERSION;
@@ -269,7 +270,7 @@ impl PlanFile {
         };
         let history = planner.history(session).await?;
         let installs = plan.operation == Command::Install.as_str();
-        unchanged(&plan, installs, &then, &pasts(&history))?;
+        unchanged(&plan, installs, &then, &before(&history, then.len()))?;
         let material = Material::Kept(Box::new(input));
         let planned = match command {
             Command::Install => {
@@ -306,6 +307,17 @@ fn pasts(history: &Listing) -> Vec<Past> {
         deployed: stored.record.info.last_deployed,
     };
     history.releases.iter().map(past).collect()
+}
+
+/// The revisions that there were before a command that was to carry out this very plan, and died.
+fn before(history: &Listing, planned_on: usize) -> Vec<Past> {
+    let mut pasts = pasts(history);
+    let unfinished = history.releases.last().is_some_and(|last| Unfinished::left(&last.revision()).is_some());
+    // Whether it was this very plan shows when it is built again.
+    if unfinished && pasts.len() > planned_on {
+        pasts.pop();
+    }
+    pasts
 }
 
 /// The history has to be the one that the plan was made on: with another one, other objects would change.
