@@ -22,7 +22,7 @@ async fn stored(bench: &Bench) -> Stored {
 }
 
 fn records(bench: &Bench) -> Vec<String> {
-    let record = |call: &String| call.contains("release.v1.web");
+    let record = |call: &String| call.contains("release.v1.web") && !call.starts_with("get ");
     bench.cluster.calls().into_iter().filter(record).collect()
 }
 
