@@ -26,9 +26,6 @@ const SIZES: [Size; 3] = [
     Size { name: "3.5 MB", templates: 100, documents: 42 },
 ];
 
-/// As large as the largest of the tests: how much memory that takes.
-const LARGEST: Size = Size { name: "10 MB", templates: 100, documents: 120 };
-
 /// What one process used.
 struct Used {
     kib: f64,
@@ -53,9 +50,6 @@ pub(super) fn run(boathook: &Path, folder: &Path) -> Result<()> {
         bench.chart(size)?;
         bench.compare(size, boathook, helm.as_deref())?;
     }
-    bench.chart(&LARGEST)?;
-    let largest = bench.once(boathook, &LARGEST, &folder.join("cache"))?;
-    println!("template of a chart, {}: {:.0} MiB", LARGEST.name, largest.kib / 1024.0);
     Ok(())
 }
 
