@@ -60,6 +60,32 @@ fn failures() {
     fits("report", &refused.json());
 }
 
+/// A script gets a report whatever is in the way, and the person beside it the error.
+#[test]
+fn a_command_that_does_not_get_as_far_as_a_plan_reports_as_well() {
+    let env = TestEnv::new();
+    env.write("a.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n");
+    env.write("gone", "{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}], users: [{name: u, user: {}}], contexts: [{name: c, context: {cluster: c, user: u}}]}\n");
+    for (args, code, word) in [
+        (&["install", "web", "missing", "--cluster", "embedded"][..], 3, "bad-input"),
+        (&["upgrade", "web", "a.yaml", "--kubeconfig", "gone"], 4, "cluster-unavailable"),
+        (&["uninstall", "web", "--kubeconfig", "nowhere"], 4, "cluster-unavailable"),
+        (&["run", "pre-install", "web", "missing", "--cluster", "embedded"], 3, "bad-input"),
+    ] {
+        let run = env.run(&[args, &["-o", "jsonl", "--report", "report.json"]].concat());
+        assert_eq!(run.code, Some(code), "{run}");
+        assert!(run.stderr.starts_with("error: "), "{run}");
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        fits("report", &report);
+        assert_eq!(
+            (&report["outcome"], &report["exitCode"], &report["error"]["code"], &report["release"]["name"]),
+            (&"refused".into(), &code.into(), &word.into(), &"web".into())
+        );
+        let kept: Value = serde_json::from_slice(&std::fs::read(env.path("report.json")).unwrap()).unwrap();
+        assert_eq!(kept, report);
+    }
+}
+
 #[test]
 fn a_schema_refuses_what_is_none() {
     let schema: Value =

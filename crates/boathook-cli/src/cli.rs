@@ -9,6 +9,7 @@ use crate::commands::{
 use crate::error::CliError;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
+use crate::running::Reporting;
 use crate::telemetry;
 
 /// Runs the hooks of Helm releases, as sandboxed WebAssembly plugins or as the Jobs they are today.
@@ -50,6 +51,21 @@ enum Command {
     Template(template::TemplateArgs),
     Embedded(embedded::EmbeddedArgs),
     Completion(completion::CompletionArgs),
+}
+
+impl Command {
+    /// Commands that end with a report.
+    fn reporting(&self) -> Option<Reporting> {
+        match self {
+            Self::Install(args) => Some(args.reporting()),
+            Self::Upgrade(args) => Some(args.reporting()),
+            Self::Rollback(args) => Some(args.reporting()),
+            Self::Uninstall(args) => Some(args.reporting()),
+            Self::Test(args) => Some(args.reporting()),
+            Self::Run(args) => Some(args.reporting()),
+            _ => None,
+        }
+    }
 }
 
 /// Parses the arguments, runs the command, prints its error. Gives the exit code.
@@ -97,21 +113,31 @@ fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, C
 
 async fn dispatch(cli: Cli, printer: &Printer) -> Result<u8, CliError> {
     let global = cli.global;
-    match cli.command {
-        Command::Plan(args) => plan::run(args, &global, printer).await,
-        Command::Install(args) => install::run(args, &global, printer).await,
-        Command::Upgrade(args) => upgrade::run(args, &global, printer).await,
-        Command::Rollback(args) => rollback::run(args, &global, printer).await,
-        Command::Uninstall(args) => uninstall::run(args, &global, printer).await,
-        Command::Test(args) => test::run(args, &global, printer).await,
-        Command::Run(args) => run::run(args, &global, printer).await,
-        Command::Status(args) => status::run(args, &global, printer).await,
-        Command::History(args) => history::run(args, &global, printer).await,
-        Command::List(args) => list::run(args, &global, printer).await,
-        Command::Get(args) => get::run(args, &global, printer).await,
-        Command::Plugin(args) => plugin::run(args, &global, printer).await,
-        Command::Template(args) => template::run(args, &global, printer).await,
-        Command::Embedded(args) => embedded::run(args, &global, printer).await,
+    let namespace = global.namespace.clone();
+    let reporting = cli.command.reporting();
+    let result = carry_out(cli.command, &global, printer).await;
+    match reporting {
+        Some(reporting) => reporting.of(result, namespace.as_deref(), printer),
+        None => result,
+    }
+}
+
+async fn carry_out(command: Command, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {
+    match command {
+        Command::Plan(args) => plan::run(args, global, printer).await,
+        Command::Install(args) => install::run(args, global, printer).await,
+        Command::Upgrade(args) => upgrade::run(args, global, printer).await,
+        Command::Rollback(args) => rollback::run(args, global, printer).await,
+        Command::Uninstall(args) => uninstall::run(args, global, printer).await,
+        Command::Test(args) => test::run(args, global, printer).await,
+        Command::Run(args) => run::run(args, global, printer).await,
+        Command::Status(args) => status::run(args, global, printer).await,
+        Command::History(args) => history::run(args, global, printer).await,
+        Command::List(args) => list::run(args, global, printer).await,
+        Command::Get(args) => get::run(args, global, printer).await,
+        Command::Plugin(args) => plugin::run(args, global, printer).await,
+        Command::Template(args) => template::run(args, global, printer).await,
+        Command::Embedded(args) => embedded::run(args, global, printer).await,
         Command::Completion(args) => completion::run(args, &mut Cli::command(), printer),
     }
 }

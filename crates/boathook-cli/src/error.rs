@@ -52,6 +52,21 @@ impl From<RunError> for CliError {
     }
 }
 
+impl From<&CliError> for RunError {
+    /// As a report tells it.
+    fn from(error: &CliError) -> Self {
+        let code = match error.exit_code {
+            USAGE => ErrorCode::Usage,
+            BAD_INPUT => ErrorCode::BadInput,
+            CLUSTER => ErrorCode::ClusterUnavailable,
+            LOCKED => ErrorCode::Locked,
+            PERMISSION => ErrorCode::PermissionDenied,
+            _ => ErrorCode::Internal,
+        };
+        Self { hint: error.hint.clone(), ..Self::new(code, error.message.clone()) }
+    }
+}
+
 impl From<ClusterError> for CliError {
     fn from(error: ClusterError) -> Self {
         let (exit_code, hint) = match error.kind {

@@ -13,6 +13,7 @@ pub(crate) mod test_logs;
 pub(crate) mod withheld;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::AtomicBool;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
@@ -58,6 +59,8 @@ pub(crate) struct Printer {
     pub(crate) quiet: bool,
     /// `-v`.
     pub(crate) verbose: bool,
+    /// A report was written: a command has one.
+    pub(crate) reported: AtomicBool,
 }
 
 impl Printer {
@@ -67,7 +70,7 @@ impl Printer {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { color, quiet: global.quiet, verbose: global.verbose > 0 }
+        Self { color, quiet: global.quiet, verbose: global.verbose > 0, reported: AtomicBool::new(false) }
     }
 
     /// A result: text with styles, which are left out where stdout takes none.

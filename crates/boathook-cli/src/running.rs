@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use boathook_core::Report;
 use boathook_core::RunEvent;
 use boathook_core::operation::Timings;
-use boathook_core::plan::Operation;
+use boathook_core::plan::{Operation, ReleaseRef};
 use boathook_core::release::ApplyMethod;
-use boathook_core::run_event::Outcome;
+use boathook_core::run_event::{Outcome, RunError};
 use boathook_engine::cluster::Propagation;
 use boathook_engine::plugin_host::PluginHost;
 use boathook_engine::{Context, Options, execute, retry};
@@ -79,6 +79,36 @@ pub(crate) async fn carry_out(
         return Ok(code);
     }
     run(planned, session, host, choices, output, printer).await
+}
+
+/// A command that ends with a report, and what it says of itself.
+pub(crate) struct Reporting {
+    /// Its word.
+    pub(crate) operation: &'static str,
+    /// The release that it was given.
+    pub(crate) release: String,
+    pub(crate) output: OutputFlags,
+}
+
+impl Reporting {
+    /// A report for a command that came to none, where one is asked for; the error itself is passed on.
+    pub(crate) fn of(
+        &self,
+        result: Result<u8, CliError>,
+        namespace: Option<&str>,
+        printer: &Printer,
+    ) -> Result<u8, CliError> {
+        let Err(error) = &result else { return result };
+        let wanted = self.output.output != RunFormat::Text || self.output.report.is_some();
+        if wanted && !printer.reported.load(Ordering::Relaxed) {
+            let namespace = namespace.unwrap_or_default().to_owned();
+            let release = ReleaseRef { name: self.release.clone(), namespace, revision: 0 };
+            let (code, told) = (error.exit_code, Some(RunError::from(error)));
+            let report = Report::refused(self.operation, &release, Timestamp::now(), Vec::new(), code, told);
+            finish(&report, &self.output, printer)?;
+        }
+        result
+    }
 }
 
 /// The release's history says no.
@@ -180,6 +210,7 @@ async fn run(
 /// The report in the chosen format, and in the file if one was asked for: in this order, because a file that cannot be
 /// written must not cost the other.
 fn finish(report: &Report, output: &OutputFlags, printer: &Printer) -> Result<(), CliError> {
+    printer.reported.store(true, Ordering::Relaxed);
     match output.output {
         RunFormat::Text => {}
         RunFormat::Json => printer.json(report)?,

@@ -334,6 +334,10 @@ pub enum ErrorCode {
     PluginFailed,
     /// The plugin could not be found, read or linked.
     PluginInvalid,
+    /// The command line says something that cannot be done.
+    Usage,
+    /// The input is wrong: a file, a chart, a plan.
+    BadInput,
     /// A call that the grant does not allow.
     PermissionDenied,
     /// A limit of the run was reached (memory, calls, sizes).
@@ -366,7 +370,8 @@ impl ErrorCode {
     /// The exit code of a command that this error stopped (the table of the command line's contract).
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::PluginInvalid => 3,
+            Self::Usage => 2,
+            Self::PluginInvalid | Self::BadInput => 3,
             Self::ClusterUnavailable => 4,
             Self::Locked => 5,
             Self::PermissionDenied => 6,

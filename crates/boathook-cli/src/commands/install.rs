@@ -18,7 +18,7 @@ use crate::input::{CapabilityArgs, Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::file::{self, Command, PlanFile};
 use crate::planning::{self, InstallChoices, Material, NotPlanned, PlanFlags, Planned, Planner};
-use crate::running::{self, Choices, OutputFlags};
+use crate::running::{self, Choices, OutputFlags, Reporting};
 use crate::wiring::{self, PluginDirArgs};
 
 /// Install a release: crds/, pre-install hooks, the objects, post-install hooks. Recorded as Helm does it
@@ -99,6 +99,13 @@ pub(crate) struct InstallPlanArgs {
     skip_crds: bool,
     #[command(flatten)]
     pub(crate) plugins: PluginDirArgs,
+}
+
+impl InstallArgs {
+    /// What its report says of it.
+    pub(crate) fn reporting(&self) -> Reporting {
+        Reporting { operation: "install", release: self.plan.name.clone(), output: self.output.clone() }
+    }
 }
 
 impl InstallPlanArgs {

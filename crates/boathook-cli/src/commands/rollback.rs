@@ -11,7 +11,7 @@ use crate::flags::{DryRunFlags, HistoryFlags, LockFlags, ServerSideArg, WaitFlag
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
-use crate::running::{self, Choices, OutputFlags};
+use crate::running::{self, Choices, OutputFlags, Reporting};
 use crate::wiring::{self, PluginDirArgs, Session};
 
 /// Helm's limit.
@@ -65,6 +65,13 @@ pub(crate) struct RollbackPlanArgs {
     wait: WaitFlags,
     #[command(flatten)]
     pub(crate) plugins: PluginDirArgs,
+}
+
+impl RollbackArgs {
+    /// What its report says of it.
+    pub(crate) fn reporting(&self) -> Reporting {
+        Reporting { operation: "rollback", release: self.plan.name.clone(), output: self.output.clone() }
+    }
 }
 
 impl RollbackPlanArgs {

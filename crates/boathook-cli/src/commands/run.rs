@@ -12,7 +12,7 @@ use crate::global::GlobalArgs;
 use crate::input::{Charts, SourceArgs};
 use crate::output::Printer;
 use crate::planning::{self, PlanFlags, Planner};
-use crate::running::{self, Choices, OutputFlags};
+use crate::running::{self, Choices, OutputFlags, Reporting};
 use crate::wiring::{self, PluginDirArgs};
 
 /// Run only the hooks of one event. Nothing is recorded as a release
@@ -39,6 +39,13 @@ pub(crate) struct RunArgs {
     dry_run: DryRunFlags,
     #[command(flatten)]
     output: OutputFlags,
+}
+
+impl RunArgs {
+    /// What its report says of it.
+    pub(crate) fn reporting(&self) -> Reporting {
+        Reporting { operation: "run", release: self.name.clone(), output: self.output.clone() }
+    }
 }
 
 pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -> Result<u8, CliError> {

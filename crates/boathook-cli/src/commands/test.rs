@@ -11,7 +11,7 @@ use crate::flags::LockFlags;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
-use crate::running::{self, Choices, OutputFlags};
+use crate::running::{self, Choices, OutputFlags, Reporting};
 use crate::wiring::{self, PluginDirArgs, Session};
 
 /// Run the tests of a release: its hooks of event test. Its status does not change
@@ -47,6 +47,13 @@ pub(crate) struct TestPlanArgs {
     flags: PlanFlags,
     #[command(flatten)]
     pub(crate) plugins: PluginDirArgs,
+}
+
+impl TestArgs {
+    /// What its report says of it.
+    pub(crate) fn reporting(&self) -> Reporting {
+        Reporting { operation: "test", release: self.plan.name.clone(), output: self.output.clone() }
+    }
 }
 
 impl TestPlanArgs {

@@ -12,7 +12,7 @@ use crate::flags::{DryRunFlags, LockFlags, WaitArg, no_revision_options};
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{self, NotPlanned, PlanFlags, Planned, Planner};
-use crate::running::{self, Choices, OutputFlags};
+use crate::running::{self, Choices, OutputFlags, Reporting};
 use crate::wiring::{self, PluginDirArgs, Session};
 
 /// Uninstall a release: pre-delete hooks, its objects, post-delete hooks; then its records go
@@ -78,6 +78,13 @@ enum Cascade {
     Foreground,
     /// They stay
     Orphan,
+}
+
+impl UninstallArgs {
+    /// What its report says of it.
+    pub(crate) fn reporting(&self) -> Reporting {
+        Reporting { operation: "uninstall", release: self.plan.name.clone(), output: self.output.clone() }
+    }
 }
 
 impl UninstallPlanArgs {

@@ -17,7 +17,7 @@ use crate::input::{Charts, SourceArgs, ValuesMode};
 use crate::output::Printer;
 use crate::planning::file::{self, Command, PlanFile};
 use crate::planning::{self, Material, NotPlanned, PlanFlags, Planned, Planner, UpgradeChoices};
-use crate::running::{self, Choices, OutputFlags};
+use crate::running::{self, Choices, OutputFlags, Reporting};
 use crate::wiring::{self, PluginDirArgs};
 
 /// Upgrade a release: pre-upgrade hooks, the objects that changed or are new, those that are gone, post-upgrade hooks
@@ -102,6 +102,13 @@ pub(crate) struct UpgradePlanArgs {
     reset_then_reuse_values: bool,
     #[command(flatten)]
     pub(crate) plugins: PluginDirArgs,
+}
+
+impl UpgradeArgs {
+    /// What its report says of it.
+    pub(crate) fn reporting(&self) -> Reporting {
+        Reporting { operation: "upgrade", release: self.plan.name.clone(), output: self.output.clone() }
+    }
 }
 
 impl UpgradePlanArgs {
