@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use crate::begin::{self, Work};
 use crate::context::Context;
-use crate::fence::Fence;
+use crate::fence::{Fence, WhileHeld};
 use crate::run::{Run, Stop, elapsed};
 use crate::{apply, delete, end, hook_runner, wait};
 
@@ -23,7 +23,7 @@ use crate::{apply, delete, end, hook_runner, wait};
 pub async fn execute(plan: &Plan, context: &Context, emit: &mut (dyn FnMut(RunEvent) + Send)) -> Outcome {
     let began = Instant::now();
     let lost = CancellationToken::new();
-    let fence = Fence { cluster: context.cluster.clone(), lost: lost.clone() };
+    let fence = Fence { cluster: context.cluster.clone(), gate: WhileHeld { lost: lost.clone() } };
     let context =
         Context { cluster: Arc::new(fence), cancel: context.cancel.child_token(), ..context.clone() };
     let mut run = Run::new(plan, &context, emit);

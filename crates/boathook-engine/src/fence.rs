@@ -12,14 +12,28 @@ use crate::cluster::{
     Cluster, ClusterError, ClusterErrorKind, ListOptions, Page, Patch, Preconditions, Until, WriteOptions,
 };
 
-/// See the module.
-pub(crate) struct Fence {
+/// A cluster whose writes all pass one gate; what only looks does not.
+pub(crate) struct Fence<G> {
     pub(crate) cluster: Arc<dyn Cluster>,
+    pub(crate) gate: G,
+}
+
+/// Decides what becomes of a write.
+pub(crate) trait Gate: Send + Sync {
+    /// Sends it, or does not.
+    fn pass<T: Send>(
+        &self,
+        write: impl Future<Output = Result<T, ClusterError>> + Send,
+    ) -> impl Future<Output = Result<T, ClusterError>> + Send;
+}
+
+/// Shut once the lease is lost.
+pub(crate) struct WhileHeld {
     pub(crate) lost: CancellationToken,
 }
 
-impl Fence {
-    async fn unless_lost<T>(
+impl Gate for WhileHeld {
+    async fn pass<T: Send>(
         &self,
         write: impl Future<Output = Result<T, ClusterError>> + Send,
     ) -> Result<T, ClusterError> {
@@ -35,7 +49,7 @@ impl Fence {
 }
 
 #[async_trait]
-impl Cluster for Fence {
+impl<G: Gate> Cluster for Fence<G> {
     async fn resolve(&self, gvk: &Gvk) -> Result<Resource, ClusterError> {
         self.cluster.resolve(gvk).await
     }
@@ -54,7 +68,7 @@ impl Cluster for Fence {
         object: &Object,
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
-        self.unless_lost(self.cluster.create(collection, object, options)).await
+        self.gate.pass(self.cluster.create(collection, object, options)).await
     }
 
     async fn patch(
@@ -63,7 +77,7 @@ impl Cluster for Fence {
         patch: &Patch,
         options: &WriteOptions,
     ) -> Result<Object, ClusterError> {
-        self.unless_lost(self.cluster.patch(target, patch, options)).await
+        self.gate.pass(self.cluster.patch(target, patch, options)).await
     }
 
     async fn delete(
@@ -72,7 +86,7 @@ impl Cluster for Fence {
         preconditions: &Preconditions,
         options: &WriteOptions,
     ) -> Result<(), ClusterError> {
-        self.unless_lost(self.cluster.delete(target, preconditions, options)).await
+        self.gate.pass(self.cluster.delete(target, preconditions, options)).await
     }
 
     async fn wait(&self, target: &Target, until: &mut Until<'_>) -> Result<Option<Object>, ClusterError> {

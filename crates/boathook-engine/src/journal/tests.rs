@@ -5,27 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use boathook_core::HookEvent;
-use boathook_core::names::{Collection, Resource, Target};
 use boathook_core::operation::{End, Item, OperationRecord, UNFINISHED, Unfinished};
 use boathook_core::plan::{Operation, Plan, StepAction};
 use boathook_core::release::basis::{self, Wish};
 use boathook_core::release::{Status, companion};
 use boathook_core::run_event::{ErrorCode, Outcome};
-use boathook_core::{Gvk, Object};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::{
-    Cluster, ClusterError, ClusterErrorKind, ListOptions, Page, Patch, Preconditions, Until, WriteOptions,
-};
+use crate::cluster::{ClusterError, ClusterErrorKind};
 use crate::context::Context;
+use crate::fence::{Fence, Gate};
 use crate::release_store::{ReleaseStore, Stored, revisions};
+use crate::testing::Bench;
 use crate::testing::cluster::Change;
 use crate::testing::plans::{self, config_map, hook};
 use crate::testing::plugins::Attempt;
-use crate::testing::{Bench, FakeCluster};
 
 /// Where a process dies.
 #[derive(Clone, Copy, Debug)]
@@ -36,16 +32,18 @@ enum Death {
     After,
 }
 
-/// A cluster as a process sees it that dies at one of its writes: then nothing is ever answered.
+/// The gate of a process that dies at one of its writes: then nothing is ever answered.
 struct Mortal {
-    cluster: Arc<FakeCluster>,
     left: AtomicUsize,
     death: Death,
     dead: CancellationToken,
 }
 
-impl Mortal {
-    async fn write<T>(&self, write: impl Future<Output = T> + Send) -> T {
+impl Gate for Mortal {
+    async fn pass<T: Send>(
+        &self,
+        write: impl Future<Output = Result<T, ClusterError>> + Send,
+    ) -> Result<T, ClusterError> {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_ok_and(|left| left > 1) {
             return write.await;
@@ -55,61 +53,6 @@ impl Mortal {
         }
         self.dead.cancel();
         std::future::pending().await
-    }
-}
-
-#[async_trait]
-impl Cluster for Mortal {
-    async fn resolve(&self, gvk: &Gvk) -> Result<Resource, ClusterError> {
-        self.cluster.resolve(gvk).await
-    }
-
-    async fn get(&self, target: &Target) -> Result<Object, ClusterError> {
-        self.cluster.get(target).await
-    }
-
-    async fn list(&self, collection: &Collection, options: &ListOptions) -> Result<Page, ClusterError> {
-        self.cluster.list(collection, options).await
-    }
-
-    async fn create(
-        &self,
-        collection: &Collection,
-        object: &Object,
-        options: &WriteOptions,
-    ) -> Result<Object, ClusterError> {
-        self.write(self.cluster.create(collection, object, options)).await
-    }
-
-    async fn patch(
-        &self,
-        target: &Target,
-        patch: &Patch,
-        options: &WriteOptions,
-    ) -> Result<Object, ClusterError> {
-        self.write(self.cluster.patch(target, patch, options)).await
-    }
-
-    async fn delete(
-        &self,
-        target: &Target,
-        preconditions: &Preconditions,
-        options: &WriteOptions,
-    ) -> Result<(), ClusterError> {
-        self.write(self.cluster.delete(target, preconditions, options)).await
-    }
-
-    async fn wait(&self, target: &Target, until: &mut Until<'_>) -> Result<Option<Object>, ClusterError> {
-        self.cluster.wait(target, until).await
-    }
-
-    async fn logs(
-        &self,
-        pod: &Target,
-        container: &str,
-        line: &mut (dyn FnMut(String) + Send),
-    ) -> Result<(), ClusterError> {
-        self.cluster.logs(pod, container, line).await
     }
 }
 
@@ -155,8 +98,10 @@ fn world() -> Bench {
 /// Runs a command that dies at its `n`th write; whether it came so far.
 async fn killed(bench: &Bench, operation: Operation, n: usize, death: Death) -> bool {
     let dead = CancellationToken::new();
-    let cluster =
-        Mortal { cluster: bench.cluster.clone(), left: AtomicUsize::new(n), death, dead: dead.clone() };
+    let cluster = Fence {
+        cluster: bench.cluster.clone(),
+        gate: Mortal { left: AtomicUsize::new(n), death, dead: dead.clone() },
+    };
     let context = Context { cluster: Arc::new(cluster), ..bench.context() };
     let plan = planned(bench, operation).await;
     let mut nothing = |_| {};

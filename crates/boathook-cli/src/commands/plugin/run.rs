@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::commands::event;
 use crate::error::{CliError, USAGE};
-use crate::flags::DryRunArg;
+use crate::flags::DryRunFlags;
 use crate::global::GlobalArgs;
 use crate::output::Printer;
 use crate::planning::{Planned, Texts, positive_duration};
@@ -28,6 +28,9 @@ use crate::yaml;
 
 /// Run one plugin once, under a grant
 #[derive(Args)]
+#[command(mut_arg("dry_run", |arg| arg.default_missing_value("server").help(
+    "Change nothing. server (bare --dry-run): the API checks every write and keeps none, no HTTP request is sent; client shows the plan"
+)))]
 #[command(after_help = "Examples:
   boathook plugin run ensure --cluster embedded --grant grant.yaml \\
     --config '{\"object\": {\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"a\"}}}'
@@ -56,20 +59,8 @@ pub(crate) struct RunArgs {
     /// The release that the plugin is told
     #[arg(long, value_name = "NAME", default_value = "plugin-run")]
     release: String,
-    /// Change nothing. server (bare --dry-run): the API checks every write and keeps none, no HTTP request is sent; client shows
-    /// the plan
-    #[arg(
-        long,
-        value_enum,
-        hide_possible_values = true,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = DryRunArg::None,
-        default_missing_value = "server",
-        hide_default_value = true,
-        value_name = "client|server"
-    )]
-    dry_run: DryRunArg,
+    #[command(flatten)]
+    dry_run: DryRunFlags,
     /// Time of each attempt, unless the spec sets one
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive_duration)]
     timeout: Duration,
@@ -115,7 +106,7 @@ pub(crate) async fn run(args: RunArgs, global: &GlobalArgs, printer: &Printer) -
     };
     let texts = Texts { sources, ..Texts::default() };
     let planned = Planned { plan: plan::build(input, &plugins, &options), texts };
-    let choices = Choices { dry_run: args.dry_run, ..Choices::default() };
+    let choices = Choices { dry_run: args.dry_run.dry_run, ..Choices::default() };
     running::carry_out(Ok(planned), session, host, choices, &args.output, printer).await
 }
 
